@@ -1,0 +1,23 @@
+import { Module, type DynamicModule } from '@nestjs/common';
+import { APP_FILTER } from '@nestjs/core';
+import { type House } from '#assembly';
+import { AssemblyModule } from '#assembly/module';
+import { AuditController } from './audit.controller.js';
+import { HealthController, HOUSE } from './health.controller.js';
+import { Draining } from './http/draining.js';
+import { ProblemFilter } from './http/problem.filter.js';
+import { MemoriesController } from './memories.controller.js';
+import { NamespacesController } from './namespaces.controller.js';
+import { SessionsController } from './sessions.controller.js';
+
+@Module({})
+export class ApiModule {
+  static for(house: House): DynamicModule {
+    return {
+      module: ApiModule,
+      imports: [AssemblyModule.for(house)],
+      controllers: [SessionsController, MemoriesController, NamespacesController, AuditController, HealthController],
+      providers: [Draining, { provide: HOUSE, useValue: house }, { provide: APP_FILTER, useClass: ProblemFilter }],
+    };
+  }
+}

@@ -1,0 +1,38 @@
+import 'reflect-metadata';
+import type { IncomingMessage } from 'node:http';
+import { NestFactory } from '@nestjs/core';
+import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import { SwaggerModule } from '@nestjs/swagger';
+import type { House } from '#assembly';
+import { ApiModule } from './api.module.js';
+import { BODY_LIMIT, readBodies } from './http/body.js';
+import { requestId } from './http/caller.js';
+import { Contract } from './http/contract.js';
+import { observeRequests } from './http/observe.js';
+
+/** The API over an open house, ready to listen. */
+export async function createApp(house: House): Promise<NestFastifyApplication> {
+  const adapter = new FastifyAdapter({
+    bodyLimit: BODY_LIMIT,
+    // A namespace and a key, every character percent-encoded.
+    routerOptions: { maxParamLength: 4096 },
+    genReqId: (request: IncomingMessage) => requestId(request.headers),
+    return503OnClosing: true,
+  });
+  const app = await NestFactory.create<NestFastifyApplication>(ApiModule.for(house), adapter, {
+    logger: ['error', 'warn'],
+    bodyParser: false,
+  });
+  const server = adapter.getInstance();
+  readBodies(server);
+  observeRequests(server, house);
+  const contract = Contract.of(app);
+  server.addHook('preHandler', async (request) => contract.check(request));
+  SwaggerModule.setup('docs', app, contract.document, {
+    customSiteTitle: 'Abathur Memory',
+    jsonDocumentUrl: 'openapi.json',
+    yamlDocumentUrl: 'openapi.yaml',
+  });
+  await app.init();
+  return app;
+}

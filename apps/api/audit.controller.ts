@@ -1,0 +1,101 @@
+import { Body, Controller, Get, HttpCode, Param, Post, Query, Req, Res } from '@nestjs/common';
+import { QueryBus } from '@nestjs/cqrs';
+import { ApiBody, ApiProduces, ApiTags } from '@nestjs/swagger';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { auditEvent, isoTime, SqliteAuditLog, type AuditEvent, type Head, type Verification } from '#audit-log';
+import { GetAuditEvent, GetAuditHead, ListAuditEvents, VerifyAuditLog } from '#audit-log/module';
+import { invalid, namespacePrefix, type Caller, type Page } from '#kernel';
+import { ReadSide } from '#storage';
+import {
+  AuditEventBody,
+  AuditEventPage,
+  FeedQuery,
+  HeadBody,
+  ListAuditEventsQuery,
+  VerificationBody,
+  VerifyBody,
+} from './audit.dto.js';
+import { By } from './http/caller.js';
+import { Draining } from './http/draining.js';
+import { serverSentEvents, type FeedItem } from './http/feed.js';
+
+@ApiTags('Audit')
+@Controller('v1/audit')
+export class AuditController {
+  constructor(
+    private readonly queries: QueryBus,
+    private readonly log: SqliteAuditLog,
+    private readonly reads: ReadSide,
+    private readonly draining: Draining,
+  ) {}
+
+  /** Entries of the log, filtered. */
+  @Get('events')
+  async list(@By() by: Caller, @Query() query: ListAuditEventsQuery): Promise<AuditEventPage> {
+    const { namespace_prefix, from, to } = query;
+    const input = {
+      ...query,
+      namespace_prefix: namespace_prefix === undefined ? undefined : namespacePrefix(namespace_prefix),
+      from: from && isoTime(from, 'from'),
+      to: to && isoTime(to, 'to'),
+    };
+    const page: Page<AuditEvent> = await this.queries.execute(new ListAuditEvents(by, input));
+    return page;
+  }
+
+  /** One entry. */
+  @Get('events/:position')
+  async get(@By() by: Caller, @Param('position') position: string): Promise<AuditEventBody> {
+    return this.queries.execute(new GetAuditEvent(by, positionOf(position, 'position')));
+  }
+
+  /** The last entry: what a verified copy of the log must end with. */
+  @Get('head')
+  async head(@By() by: Caller): Promise<HeadBody> {
+    const head: Head = await this.queries.execute(new GetAuditHead(by));
+    return head;
+  }
+
+  /** Recomputes the chain and says where it breaks. */
+  @Post('verify')
+  @HttpCode(200)
+  @ApiBody({ type: VerifyBody, required: false })
+  async verify(@By() by: Caller, @Body() body: VerifyBody | undefined): Promise<VerificationBody> {
+    const { from, to } = body ?? {};
+    const { position } = await this.log.head();
+    if (to !== undefined && to > position) throw invalid('to', `is ${to}, but the head is ${position}`);
+    if (from !== undefined && from > Math.max(1, to ?? position))
+      throw invalid('from', `is ${from}, which is after the end of the range`);
+    const verification: Verification = await this.queries.execute(new VerifyAuditLog(by, { from, to }));
+    return verification;
+  }
+
+  /** New entries as server-sent events; `Last-Event-ID` resumes without a gap. */
+  @Get('feed')
+  @ApiProduces('text/event-stream')
+  async feed(@Query() query: FeedQuery, @Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
+    const last = request.headers['last-event-id'];
+    const { position: head } = await this.log.head();
+    const after = typeof last === 'string' ? positionOf(last, 'Last-Event-ID') : (query.after ?? head);
+    if (after > head) throw invalid('after', `is ${after}, but the head is ${head}`);
+    const gone = new AbortController();
+    reply.raw.once('close', () => gone.abort());
+    const signal = AbortSignal.any([gone.signal, this.draining.signal]);
+    await reply
+      .type('text/event-stream')
+      .header('cache-control', 'no-store')
+      .header('x-accel-buffering', 'no')
+      .send(serverSentEvents(this.items(after, signal), signal));
+  }
+
+  private async *items(after: number, signal: AbortSignal): AsyncIterable<FeedItem> {
+    for await (const { position, type } of this.log.tail(after, signal)) {
+      yield { id: position, event: type, data: this.reads.point(auditEvent, position) };
+    }
+  }
+}
+
+function positionOf(text: string, field: string): number {
+  if (!/^\d{1,15}$/.test(text)) throw invalid(field, 'must be a position in the log, a whole number');
+  return Number(text);
+}

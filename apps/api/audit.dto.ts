@@ -1,0 +1,153 @@
+import { ApiProperty } from '@nestjs/swagger';
+import { IsIn, IsInt, IsOptional, IsString, MaxLength, Min } from 'class-validator';
+import type { JsonObject } from '#kernel';
+import { PageQuery } from './http/page.dto.js';
+
+const OPERATIONS = ['create', 'update', 'delete', 'restore', 'consolidate', 'publish', 'expire'] as const;
+
+export class ListAuditEventsQuery extends PageQuery {
+  /** Only entries after this position. */
+  @ApiProperty({ type: 'integer' })
+  @IsOptional()
+  @IsInt()
+  @Min(0)
+  after?: number;
+
+  @IsOptional()
+  @IsIn(['asc', 'desc'])
+  order: 'asc' | 'desc' = 'asc';
+
+  @IsOptional()
+  @IsString()
+  @MaxLength(2048)
+  stream?: string;
+
+  @IsOptional()
+  @IsString()
+  @MaxLength(128)
+  type?: string;
+
+  @IsOptional()
+  @IsString()
+  @MaxLength(256)
+  actor?: string;
+
+  @IsOptional()
+  @IsString()
+  @MaxLength(256)
+  agent_id?: string;
+
+  @IsOptional()
+  @IsString()
+  @MaxLength(256)
+  task_id?: string;
+
+  @IsOptional()
+  @IsString()
+  @MaxLength(256)
+  session_id?: string;
+
+  /** Whole segments of the memory's namespace. */
+  @IsOptional()
+  @IsString()
+  @MaxLength(512)
+  namespace_prefix?: string;
+
+  @IsOptional()
+  @IsIn(OPERATIONS)
+  memory_operation?: (typeof OPERATIONS)[number];
+
+  @IsOptional()
+  @IsString()
+  @MaxLength(256)
+  correlation_id?: string;
+
+  /** Earliest time, ISO-8601, inclusive. */
+  @IsOptional()
+  @IsString()
+  @MaxLength(40)
+  from?: string;
+
+  /** Latest time, ISO-8601, inclusive. */
+  @IsOptional()
+  @IsString()
+  @MaxLength(40)
+  to?: string;
+}
+
+export class FeedQuery {
+  /** Begin after this position; by default with what comes next. `Last-Event-ID` goes before it. */
+  @ApiProperty({ type: 'integer' })
+  @IsOptional()
+  @IsInt()
+  @Min(0)
+  after?: number;
+}
+
+export class VerifyBody {
+  /** First position; 1 by default. */
+  @ApiProperty({ type: 'integer' })
+  @IsOptional()
+  @IsInt()
+  @Min(1)
+  from?: number;
+
+  /** Last position; the head by default. */
+  @ApiProperty({ type: 'integer' })
+  @IsOptional()
+  @IsInt()
+  @Min(1)
+  to?: number;
+}
+
+export class AuditEventBody {
+  @ApiProperty({ type: 'integer' })
+  position!: number;
+  event_id!: string;
+  stream!: string;
+  @ApiProperty({ type: 'integer' })
+  stream_version!: number;
+  type!: string;
+  @ApiProperty({ type: 'integer' })
+  schema_version!: number;
+  time!: string;
+  actor!: string;
+  agent_id!: string | null;
+  task_id!: string | null;
+  session_id!: string | null;
+  memory_operation!: string | null;
+  memory_namespace!: string | null;
+  @ApiProperty({ type: 'integer', nullable: true })
+  memory_entry_id!: number | null;
+  correlation_id!: string;
+  causation_id!: string | null;
+  /** As it was written, in its schema version; `null` when it was erased. */
+  @ApiProperty({ type: 'object', nullable: true, additionalProperties: true })
+  data!: JsonObject | null;
+  leaf_hash!: string;
+  entry_hash!: string;
+  previous_hash!: string;
+}
+
+export class AuditEventPage {
+  items!: AuditEventBody[];
+  next_cursor!: string | null;
+}
+
+export class HeadBody {
+  @ApiProperty({ type: 'integer' })
+  position!: number;
+  entry_hash!: string;
+  time!: string | null;
+}
+
+export class VerificationBody {
+  ok!: boolean;
+  @ApiProperty({ type: 'integer' })
+  checked!: number;
+  head!: HeadBody;
+  /** First position that is not as it was written. */
+  @ApiProperty({ type: 'integer' })
+  broken_at?: number;
+  reason?: string;
+}

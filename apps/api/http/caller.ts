@@ -1,0 +1,54 @@
+import { hash, randomUUID } from 'node:crypto';
+import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
+import type { FastifyRequest } from 'fastify';
+import { invalid, type Caller } from '#kernel';
+
+/** Who acts while no keys are asked for. */
+const ANONYMOUS = 'anonymous';
+
+/** The caller of a request: `@By() by: Caller`. */
+export const By = createParamDecorator((_: unknown, context: ExecutionContext): Caller =>
+  callerOf(context.switchToHttp().getRequest<FastifyRequest>()),
+);
+
+export function callerOf(request: FastifyRequest): Caller {
+  const { headers } = request;
+  return {
+    actor: ANONYMOUS,
+    time: new Date().toISOString(),
+    request_id: request.id,
+    correlation_id: visible(headers['x-correlation-id'], 'X-Correlation-Id') ?? request.id,
+    if_match: ifMatch(headers['if-match']),
+    idempotency: idempotency(request),
+  };
+}
+
+/** The client's request id where it is fit for a log line, else one of ours. */
+export const requestId = (headers: Record<string, string | string[] | undefined>): string => {
+  const given = headers['x-request-id'];
+  return typeof given === 'string' && /^[\w.:-]{1,128}$/.test(given) ? given : randomUUID();
+};
+
+function idempotency(request: FastifyRequest): Caller['idempotency'] {
+  const key = visible(request.headers['idempotency-key'], 'Idempotency-Key');
+  if (key === undefined) return undefined;
+  const used = `${request.method} ${request.url}\n${JSON.stringify(request.body) ?? ''}`;
+  return { key, fingerprint: hash('sha256', used, 'base64url') };
+}
+
+/** `"<version>"`; what follows a dash tells of shared state and is for caches only. */
+function ifMatch(header: string | undefined): number | undefined {
+  if (header === undefined) return undefined;
+  const version = /^"(\d{1,15})(?:-\d+)?"$/.exec(header)?.[1];
+  if (version === undefined)
+    throw invalid('If-Match', `must be a version in quotes, for instance "3", got ${header.slice(0, 40)}`);
+  return Number(version);
+}
+
+function visible(header: string | string[] | undefined, name: string): string | undefined {
+  if (header === undefined) return undefined;
+  if (typeof header !== 'string' || !/^[\x21-\x7e]{1,255}$/.test(header)) {
+    throw invalid(name, 'must be 1 to 255 visible ASCII characters');
+  }
+  return header;
+}

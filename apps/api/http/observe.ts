@@ -1,0 +1,26 @@
+import type { FastifyInstance } from 'fastify';
+import type { House } from '#assembly';
+
+/** Request ids, metrics and one log line for each request. */
+export function observeRequests(server: FastifyInstance, { metrics, log }: House): void {
+  server.addHook('onRequest', async (request, reply) => {
+    metrics.httpInFlight.inc();
+    reply.header('x-request-id', request.id);
+  });
+  server.addHook('onResponse', async (request, reply) => {
+    const { method } = request;
+    // The route's pattern, never the URL: labels stay few, and no name of a user becomes one.
+    const route = request.routeOptions.url ?? 'none';
+    const seconds = reply.elapsedTime / 1000;
+    metrics.httpInFlight.dec();
+    metrics.httpRequests.inc({ method, route, code: reply.statusCode });
+    metrics.httpDuration.observe({ method, route }, seconds);
+    log.info('request', {
+      request_id: request.id,
+      method,
+      route,
+      status: reply.statusCode,
+      ms: Math.round(reply.elapsedTime * 100) / 100,
+    });
+  });
+}

@@ -1,0 +1,312 @@
+import { Readable } from 'node:stream';
+import {
+  Body,
+  Controller,
+  Delete,
+  Get,
+  HttpCode,
+  Param,
+  Post,
+  Put,
+  Query,
+  Req,
+  Res,
+  StreamableFile,
+} from '@nestjs/common';
+import { CommandBus, QueryBus } from '@nestjs/cqrs';
+import { ApiBody, ApiConsumes, ApiProduces, ApiTags } from '@nestjs/swagger';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { isoTime, type Written } from '#audit-log';
+import {
+  assertStorable,
+  identifier,
+  invalid,
+  memoryKey,
+  namespace,
+  namespacePrefix,
+  type Caller,
+  type Json,
+  type Page,
+} from '#kernel';
+import type { Memory } from '#memories';
+import {
+  BatchMemories,
+  DeleteMemory,
+  DiffMemory,
+  ExportMemories,
+  GetMemory,
+  ListMemories,
+  ListMemoryVersions,
+  PublishMemory,
+  RestoreMemory,
+  WriteMemory,
+  type MemoryOperationInput,
+  type WrittenMemory,
+} from '#memories/module';
+import { parseJson } from './http/body.js';
+import { By } from './http/caller.js';
+import { ndjson } from './http/ndjson.js';
+import { PageQuery } from './http/page.dto.js';
+import { answerRead, answerWrite } from './http/written.js';
+import {
+  AddMemoryBody,
+  BatchMemoriesBody,
+  BatchResultBody,
+  DiffMemoryQuery,
+  ExportMemoriesQuery,
+  GetMemoryQuery,
+  ImportResultBody,
+  ListMemoriesQuery,
+  MemoryBody,
+  MemoryContentBody,
+  MemoryPage,
+  PatchOperationBody,
+  PublishMemoryBody,
+  PutMemoryBody,
+  RestoreMemoryBody,
+  type BatchOperation,
+} from './memories.dto.js';
+import { importMemories, toLine } from './memories.import.js';
+
+@ApiTags('Memories')
+@Controller('v1/memories')
+export class MemoriesController {
+  constructor(
+    private readonly commands: CommandBus,
+    private readonly queries: QueryBus,
+  ) {}
+
+  /** Adds a memory; an address that is taken is refused. */
+  @Post()
+  @HttpCode(201)
+  async add(
+    @By() by: Caller,
+    @Body() body: AddMemoryBody,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<MemoryBody> {
+    const { created_by, ...content } = body;
+    const input = {
+      mode: 'add' as const,
+      ...content,
+      ...address(body.namespace, body.key),
+      actor: actor(created_by, 'created_by'),
+    };
+    const written: WrittenMemory = await this.commands.execute(new WriteMemory(by, checked(input)));
+    return answerWrite(reply, written, 201);
+  }
+
+  /** Memories by filter, newest first. */
+  @Get()
+  async list(@By() by: Caller, @Query() query: ListMemoriesQuery): Promise<MemoryPage> {
+    const { namespace_prefix, updated_after, updated_before, filter } = query;
+    const input = {
+      ...query,
+      namespace_prefix: namespace_prefix === undefined ? undefined : namespacePrefix(namespace_prefix),
+      updated_after: updated_after && isoTime(updated_after, 'updated_after'),
+      updated_before: updated_before && isoTime(updated_before, 'updated_before'),
+      filter: filter === undefined ? undefined : parseFilter(filter),
+    };
+    const page: Page<Memory> = await this.queries.execute(new ListMemories(by, input));
+    return page;
+  }
+
+  /** Operations in order, all or none; each sees what those before it did. */
+  @Post('batch')
+  @HttpCode(200)
+  async batch(
+    @By() by: Caller,
+    @Body() body: BatchMemoriesBody,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<BatchResultBody> {
+    const operations = body.operations.map(toOperation);
+    const written: Written<unknown[]> = await this.commands.execute(new BatchMemories(by, operations));
+    return { results: answerWrite(reply, written) };
+  }
+
+  /** Copies a memory to a shared namespace; the source stays, and the copy says where it came from. */
+  @Post('publish')
+  @HttpCode(201)
+  async publish(
+    @By() by: Caller,
+    @Body() body: PublishMemoryBody,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<MemoryBody> {
+    const input = {
+      from_namespace: namespace(body.from_namespace, 'from_namespace'),
+      to_namespace: namespace(body.to_namespace, 'to_namespace'),
+      key: memoryKey(body.key),
+    };
+    const written: Written<Memory> = await this.commands.execute(new PublishMemory(by, input));
+    return answerWrite(reply, written, 201);
+  }
+
+  /** Writes memories from NDJSON: `namespace`, `key`, `value`, `memory_type`, `metadata`, `created_by`, `expires_at`. */
+  @Post('import')
+  @HttpCode(200)
+  @ApiConsumes('application/x-ndjson')
+  @ApiBody({ schema: { type: 'string' } })
+  async import(
+    @By() by: Caller,
+    @Req() request: FastifyRequest,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<ImportResultBody> {
+    if (!(request.body instanceof Readable))
+      throw invalid('body', 'must be NDJSON', 'Send Content-Type: application/x-ndjson.');
+    const { position, ...result } = await importMemories(request.body, by, this.commands);
+    reply.header('x-position', String(position));
+    return result;
+  }
+
+  /** Memories as NDJSON, all as of the moment of asking. */
+  @Get('export')
+  @ApiProduces('application/x-ndjson')
+  async export(@By() by: Caller, @Query() query: ExportMemoriesQuery): Promise<StreamableFile> {
+    const namespace_prefix = query.namespace_prefix === undefined ? undefined : namespacePrefix(query.namespace_prefix);
+    const pages: AsyncIterable<Memory[]> = await this.queries.execute(
+      new ExportMemories(by, { ...query, namespace_prefix }),
+    );
+    return new StreamableFile(ndjson(linesOf(pages)), { type: 'application/x-ndjson' });
+  }
+
+  /** Writes a memory: a new one, a new version, or nothing when it is unchanged. */
+  @Put(':namespace/:key')
+  async put(
+    @By() by: Caller,
+    @Param('namespace') ns: string,
+    @Param('key') key: string,
+    @Body() body: PutMemoryBody,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<MemoryBody> {
+    const { updated_by, ...content } = body;
+    const input = { mode: 'put' as const, ...content, ...address(ns, key), actor: actor(updated_by, 'updated_by') };
+    const written: WrittenMemory = await this.commands.execute(new WriteMemory(by, checked(input)));
+    return answerWrite(reply, written, written.outcome === 'created' ? 201 : 200);
+  }
+
+  /** A memory now, one of its versions, or as it was at a moment. */
+  @Get(':namespace/:key')
+  async get(
+    @By() by: Caller,
+    @Param('namespace') ns: string,
+    @Param('key') key: string,
+    @Query() query: GetMemoryQuery,
+    @Req() request: FastifyRequest,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<MemoryBody | undefined> {
+    const memory: Memory = await this.queries.execute(new GetMemory(by, { ...query, ...address(ns, key) }));
+    return answerRead(request, reply, `"${memory.version}"`, memory);
+  }
+
+  /** All versions, newest first. */
+  @Get(':namespace/:key/history')
+  async history(
+    @By() by: Caller,
+    @Param('namespace') ns: string,
+    @Param('key') key: string,
+    @Query() query: PageQuery,
+  ): Promise<MemoryPage> {
+    const page: Page<Memory> = await this.queries.execute(
+      new ListMemoryVersions(by, { ...query, ...address(ns, key) }),
+    );
+    return page;
+  }
+
+  /** What turns one version into another: a JSON Patch (RFC 6902) of `{ memory_type, value, metadata }`. */
+  @Get(':namespace/:key/diff')
+  async diff(
+    @By() by: Caller,
+    @Param('namespace') ns: string,
+    @Param('key') key: string,
+    @Query() { from, to }: DiffMemoryQuery,
+  ): Promise<PatchOperationBody[]> {
+    const patch: PatchOperationBody[] = await this.queries.execute(
+      new DiffMemory(by, { ...address(ns, key), from, to }),
+    );
+    return patch;
+  }
+
+  /** Deletes a memory softly: its versions stay, and it can be restored. */
+  @Delete(':namespace/:key')
+  @HttpCode(204)
+  async delete(
+    @By() by: Caller,
+    @Param('namespace') ns: string,
+    @Param('key') key: string,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<void> {
+    const written: Written<null> = await this.commands.execute(new DeleteMemory(by, address(ns, key)));
+    answerWrite(reply, written, 204);
+  }
+
+  /** Takes a deletion back, or rolls back to a version by writing its content again. */
+  @Post(':namespace/:key/restore')
+  @HttpCode(200)
+  @ApiBody({ type: RestoreMemoryBody, required: false })
+  async restore(
+    @By() by: Caller,
+    @Param('namespace') ns: string,
+    @Param('key') key: string,
+    @Body() body: RestoreMemoryBody | undefined,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<MemoryBody> {
+    const written: Written<Memory> = await this.commands.execute(
+      new RestoreMemory(by, address(ns, key), body?.version),
+    );
+    return answerWrite(reply, written);
+  }
+}
+
+const address = (ns: string, key: string): { namespace: string; key: string } => ({
+  namespace: namespace(ns),
+  key: memoryKey(key),
+});
+
+const actor = (name: string | undefined, field: string): string | undefined =>
+  name === undefined ? undefined : identifier(name, field);
+
+function checked<T extends Pick<MemoryContentBody, 'task_id' | 'session_id'>>(input: T): T {
+  if (input.task_id !== undefined) identifier(input.task_id, 'task_id');
+  if (input.session_id !== undefined) identifier(input.session_id, 'session_id');
+  return input;
+}
+
+function parseFilter(text: string): Json {
+  try {
+    const filter = parseJson(Buffer.from(text)) as Json;
+    assertStorable(filter, 'filter');
+    return filter;
+  } catch (error) {
+    throw error instanceof SyntaxError ? invalid('filter', 'is not JSON') : error;
+  }
+}
+
+function toOperation(operation: BatchOperation, index: number): MemoryOperationInput {
+  const at = (field: string): string => `operations[${index}].${field}`;
+  switch (operation.op) {
+    case 'put':
+    case 'add': {
+      const { updated_by, ...content } = operation;
+      return {
+        ...content,
+        namespace: namespace(operation.namespace, at('namespace')),
+        key: memoryKey(operation.key, at('key')),
+        actor: actor(updated_by, at('updated_by')),
+      };
+    }
+    case 'delete':
+    case 'get':
+      return {
+        ...operation,
+        namespace: namespace(operation.namespace, at('namespace')),
+        key: memoryKey(operation.key, at('key')),
+      };
+    case 'list_namespaces': {
+      const { op, prefix, suffix, max_depth, limit = 100 } = operation;
+      return { op, prefix, suffix, max_depth, limit };
+    }
+  }
+}
+
+async function* linesOf(pages: AsyncIterable<Memory[]>): AsyncIterable<unknown[]> {
+  for await (const page of pages) yield page.map(toLine);
+}

@@ -1,0 +1,425 @@
+import { ApiExtraModels, ApiProperty, getSchemaPath } from '@nestjs/swagger';
+import {
+  ArrayMaxSize,
+  ArrayMinSize,
+  IsArray,
+  IsBoolean,
+  IsIn,
+  IsInt,
+  IsObject,
+  IsOptional,
+  IsString,
+  Max,
+  MaxLength,
+  Min,
+  MinLength,
+} from 'class-validator';
+import type { JsonObject } from '#kernel';
+import { MEMORY_TYPES, type MemoryType } from '#memories';
+import { ANY_OBJECT, ANY_VALUE, nullable } from './http/schemas.js';
+import { PageQuery } from './http/page.dto.js';
+
+/** Ten years: whoever wants longer wants for ever. */
+const MAX_TTL_SECONDS = 315_360_000;
+
+export class MemoryContentBody {
+  @ApiProperty(ANY_OBJECT)
+  @IsObject()
+  value!: JsonObject;
+
+  /** Semantic by default; on an existing memory, what it is already. */
+  @IsOptional()
+  @IsIn(MEMORY_TYPES)
+  memory_type?: MemoryType;
+
+  /** What is left out stays as it is. */
+  @ApiProperty(ANY_OBJECT)
+  @IsOptional()
+  @IsObject()
+  metadata?: JsonObject;
+
+  @IsOptional()
+  @IsString()
+  @MinLength(1)
+  @MaxLength(256)
+  task_id?: string;
+
+  /** Session that it was learnt in; it must exist. */
+  @IsOptional()
+  @IsString()
+  @MinLength(1)
+  @MaxLength(256)
+  session_id?: string;
+
+  /** Life time; episodic memories have 90 days by default, the others no end. */
+  @ApiProperty({ type: 'integer' })
+  @IsOptional()
+  @IsInt()
+  @Min(1)
+  @Max(MAX_TTL_SECONDS)
+  ttl_seconds?: number;
+}
+
+export class AddMemoryBody extends MemoryContentBody {
+  /** `:`-separated, beginning with session, user, app or project. */
+  @IsString()
+  @MinLength(1)
+  @MaxLength(512)
+  namespace!: string;
+
+  @IsString()
+  @MinLength(1)
+  @MaxLength(256)
+  key!: string;
+
+  @IsOptional()
+  @IsString()
+  @MinLength(1)
+  @MaxLength(256)
+  created_by?: string;
+}
+
+export class PutMemoryBody extends MemoryContentBody {
+  @IsOptional()
+  @IsString()
+  @MinLength(1)
+  @MaxLength(256)
+  updated_by?: string;
+}
+
+export class RestoreMemoryBody {
+  /** Give the memory this version's content again; without it, take a deletion back. */
+  @ApiProperty({ type: 'integer' })
+  @IsOptional()
+  @IsInt()
+  @Min(1)
+  version?: number;
+}
+
+export class PublishMemoryBody {
+  @IsString()
+  @MaxLength(512)
+  from_namespace!: string;
+
+  @IsString()
+  @MaxLength(512)
+  to_namespace!: string;
+
+  @IsString()
+  @MaxLength(256)
+  key!: string;
+}
+
+class AddressedOperation {
+  @IsString()
+  @MaxLength(512)
+  namespace!: string;
+
+  @IsString()
+  @MaxLength(256)
+  key!: string;
+}
+
+class WriteOperation extends MemoryContentBody {
+  @IsIn(['put', 'add'])
+  op!: 'put' | 'add';
+
+  @IsString()
+  @MaxLength(512)
+  namespace!: string;
+
+  @IsString()
+  @MaxLength(256)
+  key!: string;
+
+  @IsOptional()
+  @IsString()
+  @MinLength(1)
+  @MaxLength(256)
+  updated_by?: string;
+
+  /** Version that the write expects. */
+  @ApiProperty({ type: 'integer' })
+  @IsOptional()
+  @IsInt()
+  @Min(1)
+  if_match?: number;
+}
+
+class DeleteOperation extends AddressedOperation {
+  @IsIn(['delete'])
+  op!: 'delete';
+
+  @ApiProperty({ type: 'integer' })
+  @IsOptional()
+  @IsInt()
+  @Min(1)
+  if_match?: number;
+}
+
+class GetOperation extends AddressedOperation {
+  @IsIn(['get'])
+  op!: 'get';
+
+  @ApiProperty({ type: 'integer' })
+  @IsOptional()
+  @IsInt()
+  @Min(1)
+  version?: number;
+}
+
+class ListNamespacesOperation {
+  @IsIn(['list_namespaces'])
+  op!: 'list_namespaces';
+
+  @IsOptional()
+  @IsString()
+  @MaxLength(512)
+  prefix?: string;
+
+  @IsOptional()
+  @IsString()
+  @MaxLength(512)
+  suffix?: string;
+
+  @ApiProperty({ type: 'integer' })
+  @IsOptional()
+  @IsInt()
+  @Min(1)
+  @Max(64)
+  max_depth?: number;
+
+  @ApiProperty({ type: 'integer' })
+  @IsOptional()
+  @IsInt()
+  @Min(1)
+  @Max(1000)
+  limit: number = 100;
+}
+
+/** One operation of a batch, by its `op`. */
+export type BatchOperation = WriteOperation | DeleteOperation | GetOperation | ListNamespacesOperation;
+const OPERATIONS = [WriteOperation, DeleteOperation, GetOperation, ListNamespacesOperation];
+
+@ApiExtraModels(...OPERATIONS)
+export class BatchMemoriesBody {
+  @ApiProperty({
+    type: 'array',
+    minItems: 1,
+    maxItems: 1000,
+    items: {
+      type: 'object',
+      required: ['op'],
+      discriminator: {
+        propertyName: 'op',
+        mapping: {
+          put: getSchemaPath(WriteOperation),
+          add: getSchemaPath(WriteOperation),
+          delete: getSchemaPath(DeleteOperation),
+          get: getSchemaPath(GetOperation),
+          list_namespaces: getSchemaPath(ListNamespacesOperation),
+        },
+      },
+      oneOf: OPERATIONS.map((operation) => ({ $ref: getSchemaPath(operation) })),
+    },
+  })
+  @IsArray()
+  @ArrayMinSize(1)
+  @ArrayMaxSize(1000)
+  operations!: BatchOperation[];
+}
+
+export class GetMemoryQuery {
+  @ApiProperty({ type: 'integer' })
+  @IsOptional()
+  @IsInt()
+  @Min(1)
+  version?: number;
+
+  /** A log position or an ISO-8601 time: the memory as it was then. */
+  @IsOptional()
+  @IsString()
+  @MaxLength(40)
+  as_of?: string;
+}
+
+export class DiffMemoryQuery {
+  @ApiProperty({ type: 'integer' })
+  @IsInt()
+  @Min(1)
+  from!: number;
+
+  @ApiProperty({ type: 'integer' })
+  @IsInt()
+  @Min(1)
+  to!: number;
+}
+
+export class ListMemoriesQuery extends PageQuery {
+  /** Whole segments: `user:al` does not match `user:alice`. */
+  @IsOptional()
+  @IsString()
+  @MaxLength(512)
+  namespace_prefix?: string;
+
+  @IsOptional()
+  @IsIn(MEMORY_TYPES)
+  memory_type?: MemoryType;
+
+  @IsOptional()
+  @IsString()
+  @MaxLength(256)
+  key_prefix?: string;
+
+  @IsOptional()
+  @IsString()
+  @MaxLength(256)
+  created_by?: string;
+
+  /** ISO-8601, inclusive. */
+  @IsOptional()
+  @IsString()
+  @MaxLength(40)
+  updated_after?: string;
+
+  /** ISO-8601, inclusive. */
+  @IsOptional()
+  @IsString()
+  @MaxLength(40)
+  updated_before?: string;
+
+  @IsOptional()
+  @IsBoolean()
+  include_deleted: boolean = false;
+
+  /**
+   * JSON: `{ field: value }` or `{ field: { operator: value } }` with eq, ne, gt, gte, lt, lte, in, nin, exists,
+   * contains, and AND, OR, NOT around them. Fields: key, namespace, version …, `metadata.<path>`, `value.<path>`; any
+   * other name is a path into metadata.
+   */
+  @IsOptional()
+  @IsString()
+  @MaxLength(16384)
+  filter?: string;
+
+  /** A log position or an ISO-8601 time: what there was then. */
+  @IsOptional()
+  @IsString()
+  @MaxLength(40)
+  as_of?: string;
+}
+
+export class ExportMemoriesQuery {
+  @IsOptional()
+  @IsString()
+  @MaxLength(512)
+  namespace_prefix?: string;
+
+  @IsOptional()
+  @IsIn(MEMORY_TYPES)
+  memory_type?: MemoryType;
+}
+
+export class ListNamespacesQuery extends PageQuery {
+  /** Whole segments; `*` is any one segment. */
+  @IsOptional()
+  @IsString()
+  @MaxLength(512)
+  prefix?: string;
+
+  /** Whole segments; `*` is any one segment. */
+  @IsOptional()
+  @IsString()
+  @MaxLength(512)
+  suffix?: string;
+
+  /** Namespaces are cut to this many segments, and counted together. */
+  @ApiProperty({ type: 'integer' })
+  @IsOptional()
+  @IsInt()
+  @Min(1)
+  @Max(64)
+  max_depth?: number;
+}
+
+export class MemoryOrigin {
+  namespace!: string;
+  key!: string;
+  @ApiProperty({ type: 'integer' })
+  version!: number;
+}
+
+export class MemoryBody {
+  /** Log position of the event that made this version. */
+  @ApiProperty({ type: 'integer' })
+  id!: number;
+  namespace!: string;
+  key!: string;
+  @ApiProperty(ANY_OBJECT)
+  value!: JsonObject;
+  @ApiProperty({ enum: MEMORY_TYPES })
+  memory_type!: MemoryType;
+  @ApiProperty({ type: 'integer' })
+  version!: number;
+  is_deleted!: boolean;
+  @ApiProperty(ANY_OBJECT)
+  metadata!: JsonObject;
+  created_by!: string;
+  updated_by!: string;
+  created_at!: string;
+  updated_at!: string;
+  expires_at!: string | null;
+  task_id!: string | null;
+  session_id!: string | null;
+  /** The version that this one was published from. */
+  @ApiProperty(nullable(MemoryOrigin))
+  published_from!: MemoryOrigin | null;
+  /** Id of the memory that this one went into. */
+  @ApiProperty({ type: 'integer', nullable: true })
+  consolidated_into!: number | null;
+  requires_review!: boolean;
+}
+
+export class MemoryPage {
+  items!: MemoryBody[];
+  next_cursor!: string | null;
+}
+
+export class BatchResultBody {
+  /** For each operation: the memory written or read, `null`, or a page of namespaces. */
+  @ApiProperty({ type: 'array', items: {} })
+  results!: unknown[];
+}
+
+export class PatchOperationBody {
+  @ApiProperty({ enum: ['add', 'remove', 'replace', 'move', 'copy', 'test'] })
+  op!: string;
+  /** JSON Pointer into `{ memory_type, value, metadata }`. */
+  path!: string;
+  from?: string;
+  @ApiProperty(ANY_VALUE)
+  value?: unknown;
+}
+
+export class ImportResultBody {
+  /** Lines read. */
+  @ApiProperty({ type: 'integer' })
+  imported!: number;
+  /** Lines that made a new version. */
+  @ApiProperty({ type: 'integer' })
+  written!: number;
+  /** Lines that were there already. */
+  @ApiProperty({ type: 'integer' })
+  unchanged!: number;
+}
+
+export class NamespaceBody {
+  namespace!: string;
+  @ApiProperty({ type: 'integer' })
+  count!: number;
+}
+
+export class NamespacePage {
+  items!: NamespaceBody[];
+  next_cursor!: string | null;
+}

@@ -1,0 +1,32 @@
+import { Module, type DynamicModule } from '@nestjs/common';
+import { CqrsModule } from '@nestjs/cqrs';
+import { AuditLogModule } from '#audit-log/module';
+import { SqliteAuditLog } from '#audit-log';
+import { MemoriesModule } from '#memories/module';
+import { SessionsModule } from '#sessions/module';
+import { ReaderPool, ReadSide } from '#storage';
+import { Log, Metrics } from '#telemetry';
+import { Config } from './config.js';
+import type { House } from './house.js';
+
+/** An open house as Nest providers: the tokens are the classes themselves. */
+@Module({})
+export class AssemblyModule {
+  static for(house: House): DynamicModule {
+    const providers = [
+      { provide: Config, useValue: house.config },
+      { provide: Log, useValue: house.log },
+      { provide: Metrics, useValue: house.metrics },
+      { provide: ReadSide, useValue: house.reads },
+      { provide: ReaderPool, useValue: house.pool },
+      { provide: SqliteAuditLog, useValue: house.auditLog },
+    ];
+    return {
+      module: AssemblyModule,
+      global: true,
+      imports: [CqrsModule.forRoot(), AuditLogModule, SessionsModule, MemoriesModule],
+      providers,
+      exports: [...providers.map(({ provide }) => provide), CqrsModule],
+    };
+  }
+}

@@ -1,0 +1,82 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { randomUUID } from 'node:crypto';
+import { decideStep, type SqliteAuditLog } from '#audit-log';
+import { DomainError, type Caller } from '#kernel';
+import type { Turn } from '#projections';
+import { session, sessionsToArchive } from '#sessions';
+import { projectors } from './features.js';
+import type { House } from './house.js';
+
+/** How often the loops look for work when there was none, and at most wait after failures, in milliseconds. */
+const CATCH_UP_IDLE = 250;
+const HOUSEKEEPING_EVERY = 60_000;
+const LONGEST_BACKOFF = 30_000;
+
+/** Starts everything that happens without being asked for; the returned function stops it after its current step. */
+export function startBackground(house: House): () => Promise<void> {
+  const stop = new AbortController();
+  const loops = [
+    ...projectors
+      .filter(({ mode }) => mode === 'catch-up')
+      .map(({ name }) => loop(house, `catch-up ${name}`, () => catchUp(house, name), stop.signal)),
+    loop(house, 'housekeeping', () => housekeeping(house), stop.signal),
+  ];
+  return async () => {
+    stop.abort();
+    await Promise.all(loops);
+  };
+}
+
+/** Repeats a step that returns how long to rest; a failure is logged and tried again after a growing pause. */
+async function loop({ log }: House, name: string, step: () => Promise<number>, signal: AbortSignal): Promise<void> {
+  let failures = 0;
+  while (!signal.aborted) {
+    let rest: number;
+    try {
+      rest = await step();
+      failures = 0;
+    } catch (error) {
+      if (error instanceof DomainError && error.code === 'shutting-down') return;
+      log.error('background-step-failed', error, { loop: name, failures: ++failures });
+      rest = Math.min(LONGEST_BACKOFF, 250 * 2 ** failures);
+    }
+    if (rest > 0) await sleep(rest, undefined, { signal }).catch(() => undefined);
+  }
+}
+
+async function catchUp({ auditLog, metrics }: House, name: string): Promise<number> {
+  try {
+    const { events } = await auditLog.chore<Turn>('catch-up', name);
+    return events > 0 ? 0 : CATCH_UP_IDLE;
+  } catch (error) {
+    metrics.projectionErrors.inc({ projection: name });
+    throw error;
+  }
+}
+
+async function housekeeping(house: House): Promise<number> {
+  const caller = systemCaller();
+  await house.auditLog.chore('forget-commits', caller.time);
+  await archiveSessions(house, caller);
+  return HOUSEKEEPING_EVERY;
+}
+
+/** Archives sessions that ended long enough ago. */
+async function archiveSessions({ config, auditLog, reads, log }: House, caller: Caller): Promise<void> {
+  const before = new Date(Date.parse(caller.time) - config.ABATHUR_ARCHIVE_AFTER_DAYS * 24 * 3600 * 1000).toISOString();
+  for (const session_id of await reads.scan(sessionsToArchive, { before, limit: 1000 })) {
+    await archive(auditLog, caller, session_id);
+    log.info('session-archived', { session_id });
+  }
+}
+
+async function archive(auditLog: SqliteAuditLog, caller: Caller, session_id: string): Promise<void> {
+  const step = decideStep(session, { type: 'ChangeStatus', session_id, status: 'archived' });
+  await auditLog.execute({ caller, steps: [step] });
+}
+
+/** The caller of what the house does by itself. */
+export function systemCaller(): Caller {
+  const id = randomUUID();
+  return { actor: 'system', time: new Date().toISOString(), request_id: id, correlation_id: id };
+}

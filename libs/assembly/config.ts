@@ -1,0 +1,67 @@
+import 'reflect-metadata';
+import { IsIn, IsInt, IsNotEmpty, IsUrl, Max, Min, validateSync } from 'class-validator';
+import { LOG_LEVELS, type LogLevel } from '#telemetry';
+
+/** Everything that can be set, by the name of its environment variable, with its default. */
+export class Config {
+  @IsInt() @Min(0) @Max(65535) PORT = 8000;
+  @IsNotEmpty() HOST = '127.0.0.1';
+
+  @IsNotEmpty() ABATHUR_DB_PATH = './data/abathur.db';
+  @IsIn(['FULL', 'NORMAL']) ABATHUR_DB_SYNCHRONOUS: 'FULL' | 'NORMAL' = 'FULL';
+  @IsInt() @Min(1) @Max(64) ABATHUR_DB_POOL_MIN = 5;
+  @IsInt() @Min(1) @Max(64) ABATHUR_DB_POOL_MAX = 20;
+  @IsInt() @Min(1) @Max(600_000) ABATHUR_DB_POOL_TIMEOUT_MS = 30_000;
+
+  @IsIn(LOG_LEVELS) ABATHUR_LOG_LEVEL: LogLevel = 'info';
+  /** Whether this process also does the background work; `off` where `abathur-workers` runs beside it. */
+  @IsIn(['on', 'off']) ABATHUR_BACKGROUND: 'on' | 'off' = 'on';
+  /** Days after its termination when a session is archived. */
+  @IsInt() @Min(0) @Max(3650) ABATHUR_ARCHIVE_AFTER_DAYS = 30;
+  /** How long a request may take to finish once the process was asked to stop. */
+  @IsInt() @Min(0) @Max(600_000) ABATHUR_DRAIN_TIMEOUT_MS = 30_000;
+
+  @IsIn(['off']) ABATHUR_AUTH = 'off' as const;
+  @IsIn(['off']) ABATHUR_AUDIT_READS = 'off' as const;
+  @IsIn(['local', 'ollama']) ABATHUR_EMBEDDINGS: 'local' | 'ollama' = 'local';
+  @IsNotEmpty() ABATHUR_EMBEDDING_MODEL = 'nomic-embed-text';
+  @IsUrl({ require_tld: false, require_protocol: true }) OLLAMA_HOST = 'http://127.0.0.1:11434';
+  ABATHUR_DOCUMENT_DIRS = '';
+  @IsNotEmpty() ABATHUR_BACKUP_DIR = './data/backups';
+}
+
+/** A setting that cannot be used: one line that names the variable, what it got and what it may be. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+}
+
+/** Reads the environment; the first setting that cannot be used stops the program. */
+export function readConfig(environment: NodeJS.ProcessEnv): Config {
+  const config = new Config();
+  const names = Object.keys(config) as (keyof Config)[];
+  const unknown = Object.keys(environment).find(
+    (name) => name.startsWith('ABATHUR_') && !names.includes(name as keyof Config),
+  );
+  if (unknown !== undefined) throw new ConfigError(`${unknown} is not a setting; settings are ${names.join(', ')}.`);
+  for (const name of names) {
+    const text = environment[name];
+    if (text === undefined) continue;
+    const value = typeof config[name] === 'number' ? wholeNumber(text) : text;
+    Object.assign(config, { [name]: value });
+  }
+  const [wrong] = validateSync(config, { stopAtFirstError: false });
+  if (wrong !== undefined) {
+    const rules = Object.values(wrong.constraints ?? {}).map((rule) => rule.replace(`${wrong.property} `, ''));
+    throw new ConfigError(
+      `${wrong.property} is "${String(environment[wrong.property])}", but it ${rules.join(' and ')}.`,
+    );
+  }
+  if (config.ABATHUR_DB_POOL_MIN > config.ABATHUR_DB_POOL_MAX) {
+    throw new ConfigError(
+      `ABATHUR_DB_POOL_MIN is ${config.ABATHUR_DB_POOL_MIN}, but it must not be above ABATHUR_DB_POOL_MAX, which is ${config.ABATHUR_DB_POOL_MAX}.`,
+    );
+  }
+  return config;
+}
+
+const wholeNumber = (text: string): number => (/^-?\d+$/.test(text) ? Number(text) : Number.NaN);

@@ -1,0 +1,25 @@
+import { auditReads } from '#audit-log';
+import { memories } from '#memories';
+import { projectionStatus, type Feature, type Projector } from '#projections';
+import { sessions } from '#sessions';
+import type { AnyDecider, EventCatalog } from '#kernel';
+import { readRegistry } from '#storage';
+import { activityProjector } from './activity.projector.js';
+
+/** Start reading here: everything the product knows how to decide, project and answer. */
+const features: Feature[] = [
+  sessions,
+  memories,
+  { catalog: {}, deciders: [], projectors: [activityProjector], reads: [...auditReads, projectionStatus] },
+];
+
+export const catalog: EventCatalog = Object.assign({}, ...features.map((feature) => feature.catalog)) as EventCatalog;
+
+export const deciders = new Map<string, AnyDecider>(
+  features.flatMap((feature) => feature.deciders.map((decider) => [decider.name, decider] as const)),
+);
+
+/** In the order in which they are applied: a table comes after those that its foreign keys name. */
+export const projectors: Projector[] = features.flatMap((feature) => feature.projectors);
+
+export const reads = readRegistry(features.flatMap((feature) => feature.reads));

@@ -1,0 +1,97 @@
+import { statSync } from 'node:fs';
+import { join } from 'node:path';
+import { SqliteAuditLog, WriterClient } from '#audit-log';
+import { projectionStatus } from '#projections';
+import { Database, migrate, ReaderPool, readMigrations, ReadSide } from '#storage';
+import { Log, Metrics } from '#telemetry';
+import type { Config } from './config.js';
+import { catalog } from './features.js';
+import { PROJECT_ROOT, VERSION } from './project.js';
+
+/** Everything that is open while the program runs. */
+export interface House {
+  config: Config;
+  log: Log;
+  metrics: Metrics;
+  db: Database;
+  pool: ReaderPool;
+  reads: ReadSide;
+  writer: WriterClient;
+  auditLog: SqliteAuditLog;
+  close(): Promise<void>;
+}
+
+/** Migrates, then opens: the main thread's reading connection, the reader threads and the writer thread. */
+export function openHouse(config: Config): House {
+  const { ABATHUR_DB_PATH: path, ABATHUR_DB_SYNCHRONOUS: synchronous } = config;
+  const log = Log.create(config.ABATHUR_LOG_LEVEL);
+  const metrics = new Metrics(VERSION);
+  migrateFile(config);
+  const db = Database.open({ path, readonly: true, synchronous });
+  const writer = new WriterClient(new URL('./writer.thread.js', import.meta.url), { path, synchronous });
+  const pool = new ReaderPool({
+    script: new URL('./reader.thread.js', import.meta.url),
+    workerData: { path, readonly: true, synchronous },
+    min: config.ABATHUR_DB_POOL_MIN,
+    max: config.ABATHUR_DB_POOL_MAX,
+    acquireTimeout: config.ABATHUR_DB_POOL_TIMEOUT_MS,
+  });
+  const house = {
+    config,
+    log,
+    metrics,
+    db,
+    pool,
+    reads: new ReadSide(db, pool),
+    writer,
+    auditLog: new SqliteAuditLog(db, catalog, writer),
+    close: async () => {
+      await writer.close();
+      await pool.close();
+      db.close();
+      log.flush();
+    },
+  };
+  observe(house);
+  return house;
+}
+
+/** Brings the file's schema up to date; returns what was applied. */
+export function migrateFile({ ABATHUR_DB_PATH: path, ABATHUR_DB_SYNCHRONOUS: synchronous }: Config): string[] {
+  const db = Database.open({ path, synchronous });
+  try {
+    return migrate(db, readMigrations(join(PROJECT_ROOT, 'migrations')));
+  } finally {
+    db.close();
+  }
+}
+
+function observe({ metrics, writer, pool, reads, db }: House): void {
+  writer.onBatch = (size, seconds, waits) => {
+    metrics.commitBatch.observe(size);
+    metrics.commitDuration.observe(seconds);
+    for (const wait of waits) metrics.writeDuration.observe(wait);
+  };
+  pool.onAcquired = (seconds) => metrics.poolAcquire.observe(seconds);
+  let timeouts = 0;
+  metrics.onScrape(() => {
+    const status = pool.status();
+    metrics.poolConnections.set({ state: 'in_use' }, status.in_use);
+    metrics.poolConnections.set({ state: 'idle' }, status.size - status.in_use);
+    metrics.poolMin.set(status.min);
+    metrics.poolMax.set(status.max);
+    metrics.poolWaiting.set(status.waiting);
+    metrics.poolTimeouts.inc(status.timeouts - timeouts);
+    timeouts = status.timeouts;
+    metrics.writerQueue.set(writer.depth);
+    metrics.dbSize.set(sizeOf(db.path));
+    metrics.walSize.set(sizeOf(`${db.path}-wal`));
+    for (const { name, position, lag } of reads.point(projectionStatus, null)) {
+      metrics.projectionPosition.set({ projection: name }, position);
+      metrics.projectionLag.set({ projection: name }, lag);
+      metrics.logPosition.set(position + lag);
+    }
+  });
+}
+
+export const sizeOf = (path: string): number => statSync(path, { throwIfNoEntry: false })?.size ?? 0;

@@ -1,0 +1,8 @@
+export { startBackground, systemCaller } from './background.js';
+export { Config, ConfigError, readConfig } from './config.js';
+export { catalog, projectors, reads } from './features.js';
+export { migrateFile, openHouse, sizeOf, type House } from './house.js';
+export { PROJECT_ROOT, VERSION } from './project.js';
+export { run, type Program } from './run.js';
+export { EXAMPLE_SESSION, seed } from './seed.js';
+export { assembleWriter } from './writer.js';

@@ -1,0 +1,48 @@
+import { invalid } from '#kernel';
+import { defineRead, sql, type ReadSide } from '#storage';
+import { positionAt } from './audit.reads.js';
+
+const headPosition = defineRead(
+  'audit.head-position',
+  (db, _: null): number =>
+    db.one<{ position: number }>(sql`SELECT coalesce(max(position), 0) AS position FROM audit`)!.position,
+);
+
+/**
+ * Turns `as_of`, a log position or an ISO-8601 time, into the position whose past it names. Refuses what is beyond
+ * the head or in the future: it would answer differently tomorrow.
+ */
+export function resolveAsOf(reads: ReadSide, asOf: string | undefined, now: string): number | undefined {
+  if (asOf === undefined) return undefined;
+  if (/^\d{1,16}$/.test(asOf)) {
+    const position = Number(asOf);
+    const head = reads.point(headPosition, null);
+    if (position > head) throw invalid('as_of', `position ${position} is beyond the head, which is ${head}`);
+    return position;
+  }
+  const time = isoTime(asOf, 'as_of');
+  if (time > now) throw invalid('as_of', `${asOf} is in the future`);
+  return reads.point(positionAt, time);
+}
+
+const ISO = /^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}:\d{2}))?$/;
+
+/** A client's time as ISO-8601 UTC with milliseconds; refuses what is not a real moment. */
+export function isoTime(text: string, field: string): string {
+  const milliseconds = ISO.test(text) ? Date.parse(text) : Number.NaN;
+  if (Number.isNaN(milliseconds) || !sameDay(text, milliseconds)) {
+    throw invalid(
+      field,
+      `"${text.slice(0, 40)}" is not an ISO-8601 time with a zone, for instance 2026-01-31T12:00:00.000Z`,
+    );
+  }
+  return new Date(milliseconds).toISOString();
+}
+
+// Date.parse turns 30 February into 2 March.
+function sameDay(text: string, milliseconds: number): boolean {
+  const zone = /[+-]\d{2}:\d{2}$/.exec(text.slice(10))?.[0];
+  const offset =
+    zone === undefined ? 0 : (zone.startsWith('-') ? -1 : 1) * (Number(zone.slice(1, 3)) * 60 + Number(zone.slice(4)));
+  return new Date(milliseconds + offset * 60_000).toISOString().startsWith(text.slice(0, 10));
+}

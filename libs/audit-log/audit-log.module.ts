@@ -1,0 +1,7 @@
+import { Module } from '@nestjs/common';
+import { auditQueryHandlers } from './audit.queries.js';
+
+@Module({ providers: auditQueryHandlers })
+export class AuditLogModule {}
+
+export { GetAuditEvent, GetAuditHead, ListAuditEvents, VerifyAuditLog } from './audit.queries.js';

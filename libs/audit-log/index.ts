@@ -1,0 +1,44 @@
+import { auditEvent, auditEvents, positionAt } from './audit.reads.js';
+import { verifySlice, witnessedHead } from './chain.js';
+
+export { isoTime, resolveAsOf } from './as-of.js';
+export type {
+  AuditLog,
+  Commit,
+  CommittedEvent,
+  Condition,
+  Expected,
+  Head,
+  NewEvent,
+  Receipt,
+  StreamSlice,
+} from './audit-log.js';
+export {
+  auditEvent,
+  auditEvents,
+  positionAt,
+  type AuditEvent,
+  type AuditFilter,
+  type AuditPageInput,
+} from './audit.reads.js';
+export { verifySlice, witnessedHead, type Verification } from './chain.js';
+export { LogReader } from './log-reader.js';
+export { LogWriter } from './log-writer.js';
+export { SqliteAuditLog } from './sqlite-audit-log.js';
+export {
+  decideStep,
+  readStep,
+  Transactor,
+  type Decision,
+  type Step,
+  type Work,
+  type WorkAnswer,
+  type Written,
+} from './transactor.js';
+export { upcast } from './upcast.js';
+export { WriterClient, type Settler } from './writer-client.js';
+export { hostWriter } from './writer-host.js';
+export { Writer, type Settled, type WriterHooks, type WriterRequest } from './writer.js';
+
+/** Reads that run on reader threads. */
+export const auditReads = [auditEvents, auditEvent, positionAt, verifySlice, witnessedHead];

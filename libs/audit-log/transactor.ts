@@ -1,0 +1,231 @@
+import { LRUCache } from 'lru-cache';
+import {
+  conflict,
+  DomainError,
+  versionConflict,
+  type AnyDecider,
+  type Caller,
+  type DomainEvent,
+  type EventCatalog,
+  type Recorded,
+} from '#kernel';
+import type { AnyRead, Database, Read } from '#storage';
+import type { CommittedEvent } from './audit-log.js';
+import { LogReader } from './log-reader.js';
+import { committedEvent, type LogWriter } from './log-writer.js';
+
+/** One thing to do in a transaction: decide a command and append what follows, or ask a read. */
+export type Step =
+  | {
+      decider: string;
+      command: object;
+      /** Version that the stream must be at; refused with 412 otherwise. */
+      expected?: number;
+      /** Streams that must exist and be open: what the command refers to. */
+      requires?: string[];
+    }
+  | { read: string; input: unknown };
+
+/** The step that decides a command, with what must hold for it. */
+export const decideStep = <C extends { type: string }>(
+  { name }: { name: string; stream(command: C): string },
+  command: C,
+  conditions: { expected?: number; requires?: string[] } = {},
+): Step => ({ decider: name, command, ...conditions });
+
+/** The step that asks a read in the transaction. */
+export const readStep = <I>({ name }: Read<I, unknown>, input: I): Step => ({ read: name, input });
+
+/** Steps that happen in order, all or none. */
+export interface Work {
+  caller: Caller;
+  steps: Step[];
+}
+
+/** What deciding a command came to. */
+export interface Decision {
+  stream: string;
+  /** Version of the stream afterwards. */
+  version: number;
+  /** Position of the stream's last event afterwards. */
+  position: number;
+  /** The events of this command, in its order; those that were there before have `repeated`. */
+  events: (CommittedEvent & { repeated?: boolean })[];
+}
+
+export interface WorkAnswer {
+  /** For each step its {@link Decision}, or the answer of its read. */
+  results: unknown[];
+  /** Position of the last event that this work appended or found. */
+  position: number;
+  /** The same idempotency key had been answered before: these are the first results. */
+  replayed: boolean;
+}
+
+/** What a write came to, as handlers report it: the thing as of that write, and where it stands in the log. */
+export interface Written<T> {
+  value: T;
+  version: number;
+  position: number;
+  /** The write had happened before; this is its first answer. */
+  repeated: boolean;
+}
+
+interface Folded {
+  state: unknown;
+  version: number;
+  position: number;
+}
+
+/** About how much folded state is kept between transactions, in characters of event data. */
+const CACHE_SIZE = 32_000_000;
+
+/**
+ * Loads, folds, decides and appends, in the writer's transaction. Folded states are kept and brought up to date from
+ * the log each time, so the 10,000th event of a stream costs what the first did.
+ */
+export class Transactor {
+  private readonly folded = new LRUCache<string, Folded>({ maxSize: CACHE_SIZE, maxEntrySize: CACHE_SIZE / 4 });
+  private readonly log: LogReader;
+
+  constructor(
+    private readonly db: Database,
+    private readonly writer: LogWriter,
+    private readonly deciders: Map<string, AnyDecider>,
+    private readonly reads: Map<string, AnyRead>,
+    catalog: EventCatalog,
+  ) {
+    this.log = new LogReader(db, catalog);
+  }
+
+  execute({ caller, steps }: Work): WorkAnswer {
+    const { idempotency } = caller;
+    const commitId = idempotency && `key:${idempotency.key}`;
+    if (commitId !== undefined) {
+      const first = this.writer.recall(commitId, idempotency!.fingerprint);
+      if (first !== undefined) return { ...(first as WorkAnswer), replayed: true };
+    }
+    const results = this.performAll(steps, caller);
+    const positions = results.filter(isDecision).map(({ position }) => position);
+    const answer = {
+      results,
+      position: positions.length > 0 ? Math.max(...positions) : this.writer.position,
+      replayed: false,
+    };
+    if (commitId !== undefined) this.writer.remember(commitId, idempotency!.fingerprint, answer, caller.time);
+    return answer;
+  }
+
+  /** Drops what was folded in a transaction that did not happen. */
+  forget(): void {
+    this.folded.clear();
+  }
+
+  private performAll(steps: Step[], caller: Caller): unknown[] {
+    const touched: string[] = [];
+    const results: unknown[] = [];
+    try {
+      for (const step of steps) {
+        if ('decider' in step) touched.push(this.deciders.get(step.decider)!.stream(step.command));
+        results.push(this.perform(step, caller));
+      }
+      return results;
+    } catch (error) {
+      // These states may hold events that are being rolled back.
+      for (const stream of touched) this.folded.delete(stream);
+      if (error instanceof DomainError) error.details.failed_step = results.length;
+      throw error;
+    }
+  }
+
+  private perform(step: Step, caller: Caller): unknown {
+    if ('read' in step) return this.reads.get(step.read)!.run(this.db, step.input);
+    const decider = this.deciders.get(step.decider)!;
+    const stream = decider.stream(step.command);
+    const before = this.load(decider, stream);
+    const ids = decider.eventIds?.(step.command) ?? [];
+    const found = ids.length === 0 ? NONE : this.writer.find(stream, ids);
+    // A repetition is recognised before its expectation is held against it.
+    if (step.expected !== undefined && step.expected !== before.version && found.size < Math.max(1, ids.length)) {
+      throw versionConflict(stream, `version ${step.expected}`, before.version === 0 ? null : before.version);
+    }
+    this.requireOpen(step.requires ?? []);
+    const events = decider.decide(step.command, before.state, {
+      time: caller.time,
+      actor: caller.actor,
+      version: before.version,
+      seen: new Set(found.keys()),
+    });
+    const recorded = this.append(stream, events, before.version, caller);
+    const after = this.advance(decider, stream, before, recorded);
+    const own = new Map(recorded.map((event) => [event.event_id, committedEvent(event)]));
+    const repeated = (id: string): CommittedEvent & { repeated?: boolean } =>
+      found.has(id) ? { ...found.get(id)!, repeated: true } : own.get(id)!;
+    return {
+      stream,
+      version: after.version,
+      position: after.position,
+      events: ids.length > 0 ? ids.map(repeated) : [...own.values()],
+    } satisfies Decision;
+  }
+
+  private append(stream: string, events: DomainEvent[], version: number, caller: Caller): Recorded[] {
+    const versions = new Map([[stream, version]]);
+    return this.writer.append(
+      events.map((event) => ({ ...event, stream })),
+      versions,
+      caller,
+      caller.time,
+    );
+  }
+
+  private requireOpen(streams: string[]): void {
+    for (const stream of streams) {
+      const { version, closed } = this.writer.streamTip(stream);
+      if (version === 0 || closed) {
+        const [kind, id] = stream.split(':');
+        throw conflict(`unknown-${kind}`, `There is no ${kind} ${decodeURIComponent(id ?? '')} to refer to.`);
+      }
+    }
+  }
+
+  private load(decider: AnyDecider, stream: string): Folded {
+    const known = this.folded.get(stream) ?? { state: decider.initial, version: 0, position: 0 };
+    const news = this.log.stream(stream, { from: known.version + 1 });
+    return news.length === 0 ? known : this.advance(decider, stream, known, news);
+  }
+
+  private advance(
+    decider: AnyDecider,
+    stream: string,
+    { state, version, position }: Folded,
+    events: Recorded[],
+  ): Folded {
+    let next = state;
+    for (const event of events) next = decider.evolve(next, event);
+    const last = events.at(-1);
+    const folded = { state: next, version: last?.version ?? version, position: last?.position ?? position };
+    if (folded.version > 0) this.folded.set(stream, folded, { size: sizeOf(stream, events) });
+    return folded;
+  }
+}
+
+const NONE: ReadonlyMap<string, CommittedEvent> = new Map();
+
+const isDecision = (result: unknown): result is Decision =>
+  typeof result === 'object' && result !== null && 'stream' in result && 'events' in result;
+
+// A state holds at most about what its last event brought: cheap to know, and near enough for a bound.
+const sizeOf = (stream: string, events: Recorded[]): number => {
+  const last = events.at(-1);
+  return 200 + stream.length + (last === undefined ? 0 : roughSize(last.data, 3));
+};
+
+function roughSize(value: unknown, depth: number): number {
+  if (typeof value === 'string') return value.length;
+  if (typeof value !== 'object' || value === null) return 8;
+  if (depth === 0) return 1000;
+  let size = 16;
+  for (const key in value) size += key.length + roughSize((value as Record<string, unknown>)[key], depth - 1);
+  return size;
+}

@@ -1,0 +1,105 @@
+import { Worker } from 'node:worker_threads';
+import { DomainError, type SerializedDomainError } from '#kernel';
+import type { Settled, WriterRequest } from './writer.js';
+
+/** Whoever settles requests: the writer thread in production, the writer itself in tests. */
+export interface Settler {
+  settle(request: WriterRequest): Promise<unknown>;
+}
+
+/** What the thread reports for a batch: which requests, what came of them, and how long it took. */
+export interface BatchReport {
+  ids: number[];
+  settled: (Exclude<Settled, { error: unknown }> | { error: SerializedError })[];
+  /** Seconds from `BEGIN` to after `COMMIT`. */
+  seconds: number;
+}
+
+export type SerializedError = SerializedDomainError | { message: string; stack?: string };
+export type ToWriter = { requests: { id: number; request: WriterRequest }[] };
+
+interface Waiting {
+  resolve(value: unknown): void;
+  reject(error: unknown): void;
+  since: number;
+}
+
+/** The main thread's end of the writer thread. */
+export class WriterClient implements Settler {
+  private readonly worker: Worker;
+  private readonly waiting = new Map<number, Waiting>();
+  private outbox: ToWriter['requests'] = [];
+  private nextId = 1;
+  private dead: Error | undefined;
+
+  /** Told of each batch: how many requests it held, its seconds, and the seconds each of them waited in all. */
+  onBatch: (size: number, seconds: number, waits: number[]) => void = () => undefined;
+  /** Called when the writer thread died: nothing can be written any more. */
+  onDeath: (error: Error) => void = () => undefined;
+
+  constructor(script: URL, workerData: unknown) {
+    this.worker = new Worker(script, { workerData });
+    this.worker.on('message', (report: BatchReport) => this.deliver(report));
+    this.worker.on('error', (error) => this.die(error));
+    this.worker.on('exit', (code) => this.die(new Error(`The writer thread exited with code ${code}`)));
+  }
+
+  settle(request: WriterRequest): Promise<unknown> {
+    if (this.dead !== undefined) return Promise.reject(this.dead);
+    return new Promise((resolve, reject) => {
+      const id = this.nextId++;
+      this.waiting.set(id, { resolve, reject, since: performance.now() });
+      this.outbox.push({ id, request });
+      // Everything that one turn of the event loop asks for crosses over in one message.
+      if (this.outbox.length === 1) setImmediate(() => this.send());
+    });
+  }
+
+  /** Why nothing can be written any more, once that is so. */
+  get failure(): Error | undefined {
+    return this.dead;
+  }
+
+  get depth(): number {
+    return this.waiting.size;
+  }
+
+  /** Waits for what is under way, then ends the thread. */
+  async close(): Promise<void> {
+    while (this.waiting.size > 0) await new Promise((resolve) => setTimeout(resolve, 5));
+    this.dead ??= new DomainError('unavailable', 'shutting-down', 'The server is shutting down.', { retry_after: 1 });
+    this.worker.postMessage('close');
+    await new Promise((resolve) => this.worker.once('exit', resolve));
+  }
+
+  private send(): void {
+    const requests = this.outbox;
+    this.outbox = [];
+    this.worker.postMessage({ requests } satisfies ToWriter);
+  }
+
+  private deliver({ ids, settled, seconds }: BatchReport): void {
+    const now = performance.now();
+    const waits: number[] = [];
+    ids.forEach((id, index) => {
+      const waiting = this.waiting.get(id)!;
+      const result = settled[index]!;
+      this.waiting.delete(id);
+      waits.push((now - waiting.since) / 1000);
+      if ('error' in result) waiting.reject(revive(result.error));
+      else waiting.resolve(result.value);
+    });
+    this.onBatch(ids.length, seconds, waits);
+  }
+
+  private die(error: Error): void {
+    if (this.dead !== undefined) return;
+    this.dead = error;
+    for (const { reject } of this.waiting.values()) reject(error);
+    this.waiting.clear();
+    this.onDeath(error);
+  }
+}
+
+const revive = (error: SerializedError): Error =>
+  'kind' in error ? DomainError.from(error) : Object.assign(new Error(error.message), { stack: error.stack });

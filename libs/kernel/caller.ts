@@ -1,0 +1,15 @@
+/** Who asks, when, and under which ids: everything a rule must not read from the world by itself. */
+export interface Caller {
+  /** `user`, `agent:<id>`, `system` … as the log records it. */
+  actor: string;
+  /** ISO-8601 UTC with milliseconds: the moment of the request. */
+  time: string;
+  request_id: string;
+  /** Ties all events of one piece of work together; the client's `X-Correlation-Id`, else the request's id. */
+  correlation_id: string;
+  causation_id?: string;
+  /** Version that the write expects (`If-Match`). */
+  if_match?: number;
+  /** The client's `Idempotency-Key` with a digest of what it was used for. */
+  idempotency?: { key: string; fingerprint: string };
+}

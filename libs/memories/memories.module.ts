@@ -1,0 +1,26 @@
+import { Module } from '@nestjs/common';
+import { memoryCommandHandlers } from './memory.commands.js';
+import { memoryQueryHandlers } from './memory.queries.js';
+
+@Module({ providers: [...memoryCommandHandlers, ...memoryQueryHandlers] })
+export class MemoriesModule {}
+
+export {
+  BatchMemories,
+  DeleteMemory,
+  ImportMemories,
+  PublishMemory,
+  RestoreMemory,
+  WriteMemory,
+  type MemoryOperationInput,
+  type WriteInput,
+  type WrittenMemory,
+} from './memory.commands.js';
+export {
+  DiffMemory,
+  ExportMemories,
+  GetMemory,
+  ListMemories,
+  ListMemoryVersions,
+  ListNamespaces,
+} from './memory.queries.js';

@@ -1,0 +1,263 @@
+import { CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
+import {
+  decideStep,
+  readStep,
+  SqliteAuditLog,
+  type Decision,
+  type Step,
+  type WorkAnswer,
+  type Written,
+} from '#audit-log';
+import { DomainError, notFound, streamName, type Caller, type JsonObject } from '#kernel';
+import { ReadSide } from '#storage';
+import { memory, type MemoryCommand, type MemoryContent } from './memory.decider.js';
+import type { MemoryType } from './memory.events.js';
+import {
+  memoryAt,
+  memoryIfAny,
+  namespacesPage,
+  operationOf,
+  type Memory,
+  type NamespacesInput,
+} from './memory.reads.js';
+
+export interface WriteInput {
+  mode: 'add' | 'put';
+  namespace: string;
+  key: string;
+  value: JsonObject;
+  memory_type?: MemoryType;
+  metadata?: JsonObject;
+  /** Who writes, where that is not the caller. */
+  actor?: string;
+  task_id?: string;
+  session_id?: string;
+  ttl_seconds?: number;
+  if_match?: number;
+}
+
+export interface Address {
+  namespace: string;
+  key: string;
+}
+
+export class WriteMemory {
+  constructor(
+    readonly by: Caller,
+    readonly input: WriteInput,
+  ) {}
+}
+
+export interface WrittenMemory extends Written<Memory> {
+  outcome: 'created' | 'updated' | 'unchanged';
+}
+
+export class DeleteMemory {
+  constructor(
+    readonly by: Caller,
+    readonly address: Address,
+  ) {}
+}
+
+export class RestoreMemory {
+  constructor(
+    readonly by: Caller,
+    readonly address: Address,
+    /** Give the memory this version's content again; without it, take a deletion back. */
+    readonly version: number | undefined,
+  ) {}
+}
+
+export class PublishMemory {
+  constructor(
+    readonly by: Caller,
+    readonly input: { from_namespace: string; to_namespace: string; key: string },
+  ) {}
+}
+
+export type MemoryOperationInput =
+  | ({ op: 'put' | 'add' } & Omit<WriteInput, 'mode'>)
+  | ({ op: 'delete'; if_match?: number } & Address)
+  | ({ op: 'get'; version?: number } & Address)
+  | ({ op: 'list_namespaces' } & NamespacesInput);
+
+export class BatchMemories {
+  constructor(
+    readonly by: Caller,
+    readonly operations: MemoryOperationInput[],
+  ) {}
+}
+
+/** Writes memories as one transaction and only counts them: bulk import. */
+export class ImportMemories {
+  constructor(
+    readonly by: Caller,
+    readonly memories: WriteInput[],
+  ) {}
+}
+
+@CommandHandler(WriteMemory)
+export class WriteMemoryHandler implements ICommandHandler<WriteMemory> {
+  constructor(
+    private readonly log: SqliteAuditLog,
+    private readonly reads: ReadSide,
+  ) {}
+
+  async execute({ by, input }: WriteMemory): Promise<WrittenMemory> {
+    const answer = await this.log.execute({ caller: by, steps: [write({ ...input, if_match: by.if_match })] });
+    const decision = answer.results[0] as Decision;
+    const written = asOfWrite(this.reads, input, decision, answer);
+    if (decision.events.length === 0) return { ...written, outcome: 'unchanged' };
+    const created = input.mode === 'add' || this.reads.point(operationOf, written.value.id) === 'create';
+    return { ...written, outcome: created ? 'created' : 'updated' };
+  }
+}
+
+@CommandHandler(DeleteMemory)
+export class DeleteMemoryHandler implements ICommandHandler<DeleteMemory> {
+  constructor(
+    private readonly log: SqliteAuditLog,
+    private readonly reads: ReadSide,
+  ) {}
+
+  async execute({ by, address }: DeleteMemory): Promise<Written<null>> {
+    const step = decide({ type: 'DeleteMemory', ...address, if_match: by.if_match });
+    const { results, replayed } = await this.log.execute({ caller: by, steps: [step] });
+    const { position } = results[0] as Decision;
+    const { version } = this.reads.point(memoryAt, { ...address, as_of: position - 1 });
+    return { value: null, version, position, repeated: replayed };
+  }
+}
+
+@CommandHandler(RestoreMemory)
+export class RestoreMemoryHandler implements ICommandHandler<RestoreMemory> {
+  constructor(
+    private readonly log: SqliteAuditLog,
+    private readonly reads: ReadSide,
+  ) {}
+
+  async execute({ by, address, version }: RestoreMemory): Promise<Written<Memory>> {
+    // A version never changes, so its content may be read before the transaction that writes it again.
+    const rollback =
+      version === undefined
+        ? undefined
+        : { version, content: content(this.reads.point(memoryAt, { ...address, version })) };
+    const step = decide({ type: 'RestoreMemory', ...address, rollback, if_match: by.if_match });
+    const answer = await this.log.execute({ caller: by, steps: [step] });
+    return asOfWrite(this.reads, address, answer.results[0] as Decision, answer);
+  }
+}
+
+@CommandHandler(PublishMemory)
+export class PublishMemoryHandler implements ICommandHandler<PublishMemory> {
+  constructor(
+    private readonly log: SqliteAuditLog,
+    private readonly reads: ReadSide,
+  ) {}
+
+  async execute({ by, input }: PublishMemory): Promise<Written<Memory>> {
+    const { from_namespace, to_namespace, key } = input;
+    const source = this.reads.point(memoryAt, { namespace: from_namespace, key });
+    const target = { namespace: to_namespace, key };
+    const step = decide({
+      type: 'PublishMemory',
+      ...target,
+      source: { namespace: from_namespace, key, version: source.version },
+      content: content(source),
+      if_match: by.if_match,
+    });
+    const answer = await this.log.execute({ caller: by, steps: [step] });
+    return asOfWrite(this.reads, target, answer.results[0] as Decision, answer);
+  }
+}
+
+@CommandHandler(BatchMemories)
+export class BatchMemoriesHandler implements ICommandHandler<BatchMemories> {
+  constructor(
+    private readonly log: SqliteAuditLog,
+    private readonly reads: ReadSide,
+  ) {}
+
+  async execute({ by, operations }: BatchMemories): Promise<Written<unknown[]>> {
+    const answer = await this.log.execute({ caller: by, steps: operations.map(stepOf) }).catch(nameOperation);
+    const value = operations.map((operation, index) => {
+      const result = answer.results[index];
+      if (operation.op === 'put' || operation.op === 'add') {
+        return asOfWrite(this.reads, operation, result as Decision, answer).value;
+      }
+      return operation.op === 'delete' ? null : result;
+    });
+    return { value, version: value.length, position: answer.position, repeated: answer.replayed };
+  }
+}
+
+@CommandHandler(ImportMemories)
+export class ImportMemoriesHandler implements ICommandHandler<ImportMemories> {
+  constructor(private readonly log: SqliteAuditLog) {}
+
+  /** How many of them made a version; the others were there already. */
+  async execute({ by, memories }: ImportMemories): Promise<{ written: number; position: number }> {
+    const { results, position } = await this.log.execute({ caller: by, steps: memories.map(write) });
+    return { written: results.filter((result) => (result as Decision).events.length > 0).length, position };
+  }
+}
+
+const decide = (command: MemoryCommand, requires: string[] = []): Step => decideStep(memory, command, { requires });
+
+const write = ({ session_id, ...input }: WriteInput): Step =>
+  decide(
+    { type: 'WriteMemory', session_id, ...input },
+    session_id === undefined ? [] : [streamName('session', session_id)],
+  );
+
+const content = ({ value, metadata, memory_type }: Memory): MemoryContent => ({ value, metadata, memory_type });
+
+function stepOf(operation: MemoryOperationInput): Step {
+  switch (operation.op) {
+    case 'put':
+    case 'add': {
+      const { op: mode, ...input } = operation;
+      return write({ ...input, mode });
+    }
+    case 'delete':
+      return decide({
+        type: 'DeleteMemory',
+        namespace: operation.namespace,
+        key: operation.key,
+        if_match: operation.if_match,
+      });
+    case 'get':
+      return readStep(memoryIfAny, operation);
+    case 'list_namespaces':
+      return readStep(namespacesPage, operation);
+  }
+}
+
+/** A batch fails as a whole: the error says which operation it was. */
+function nameOperation(error: unknown): never {
+  if (error instanceof DomainError && error.details.failed_step !== undefined) {
+    error.details.errors = [{ field: `operations[${error.details.failed_step}]`, detail: error.message }];
+  }
+  throw error;
+}
+
+/** The memory as of the write that is being answered, also when the answer is given again later. */
+function asOfWrite(
+  reads: ReadSide,
+  { namespace, key }: Address,
+  { position }: Decision,
+  { replayed }: WorkAnswer,
+): Written<Memory> {
+  const value = reads.point(memoryIfAny, { namespace, key, as_of: position });
+  if (value === null) throw notFound('memory', `${namespace}/${key}`);
+  return { value, version: value.version, position, repeated: replayed };
+}
+
+export const memoryCommandHandlers = [
+  WriteMemoryHandler,
+  DeleteMemoryHandler,
+  RestoreMemoryHandler,
+  PublishMemoryHandler,
+  BatchMemoriesHandler,
+  ImportMemoriesHandler,
+];

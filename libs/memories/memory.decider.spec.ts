@@ -1,0 +1,141 @@
+import { describe, expect, it } from '@jest/globals';
+import { NOW, specify } from '../../test/support/given.js';
+import { EPISODIC_TTL_SECONDS, memory, type MemoryCommand } from './memory.decider.js';
+import { expiry, type MemoryEvent, type MemoryWritten } from './memory.events.js';
+
+const address = { namespace: 'user:alice', key: 'coffee' };
+
+const put = (overrides: object = {}): MemoryCommand => ({
+  type: 'WriteMemory',
+  mode: 'put',
+  ...address,
+  value: { taste: 'black' },
+  ...overrides,
+});
+
+const written = (overrides: Partial<MemoryWritten['data']> = {}): MemoryEvent => ({
+  type: 'MemoryWritten',
+  data: {
+    ...address,
+    version: 1,
+    memory_type: 'semantic',
+    value: { taste: 'black' },
+    metadata: {},
+    operation: 'create',
+    ttl_seconds: null,
+    expires_at: null,
+    task_id: null,
+    session_id: null,
+    ...overrides,
+  },
+});
+
+const deleted: MemoryEvent = { type: 'MemoryDeleted', data: { ...address, version: 1 } };
+
+describe('A memory', () => {
+  const { given } = specify(memory);
+
+  it('R-M3 begins with version 1', () => {
+    given()
+      .when(put())
+      .then({ type: 'MemoryWritten', data: { version: 1, operation: 'create' } });
+  });
+
+  it('R-M3 gets a version when its value differs', () => {
+    given(written())
+      .when(put({ value: { taste: 'white' } }))
+      .then({ type: 'MemoryWritten', data: { version: 2, operation: 'update' } });
+  });
+
+  it('R-M3 gets a version when only its metadata differs', () => {
+    given(written())
+      .when(put({ metadata: { source: 'chat' } }))
+      .then({ data: { version: 2, metadata: { source: 'chat' } } });
+  });
+
+  it('R-M3 stays as it is when nothing differs', () => {
+    given(written()).when(put()).thenNothing();
+  });
+
+  it('R-M3 written twice is written once', () => {
+    expect(given().when(put()).again()).toEqual([]);
+  });
+
+  it('R-M5 cannot be added where one is', () => {
+    given(written())
+      .when(put({ mode: 'add' }))
+      .thenFails('conflict', 'memory-exists');
+  });
+
+  it('R-M5 can be added where one was deleted, and goes on counting', () => {
+    given(written(), deleted)
+      .when(put({ mode: 'add' }))
+      .then({ data: { version: 2, operation: 'create' } });
+  });
+
+  it('R-M5 is written only at the version that the writer saw', () => {
+    given(written())
+      .when(put({ if_match: 1, value: {} }))
+      .then({ data: { version: 2 } });
+    given(written())
+      .when(put({ if_match: 7, value: {} }))
+      .thenFails('version-conflict', 'version-conflict');
+    given()
+      .when(put({ if_match: 1 }))
+      .thenFails('version-conflict', 'version-conflict');
+  });
+
+  it('R-M4 is deleted once', () => {
+    given(written())
+      .when({ type: 'DeleteMemory', ...address })
+      .then({ type: 'MemoryDeleted', data: { version: 1 } });
+    given(written(), deleted)
+      .when({ type: 'DeleteMemory', ...address })
+      .thenFails('not-found', 'memory-not-found');
+    given()
+      .when({ type: 'DeleteMemory', ...address })
+      .thenFails('not-found', 'memory-not-found');
+  });
+
+  it('R-M4 comes back as it was', () => {
+    given(written(), deleted)
+      .when({ type: 'RestoreMemory', ...address })
+      .then({ type: 'MemoryRestored', data: { version: 1 } });
+    given(written())
+      .when({ type: 'RestoreMemory', ...address })
+      .thenNothing();
+  });
+
+  it('R-M4 rolls back by a new version', () => {
+    const content = { memory_type: 'semantic' as const, value: { taste: 'black' }, metadata: {} };
+    given(written(), written({ version: 2, value: { taste: 'white' } }))
+      .when({ type: 'RestoreMemory', ...address, rollback: { version: 1, content } })
+      .then({
+        type: 'MemoryWritten',
+        data: { version: 3, value: { taste: 'black' }, restored_from: 1, operation: 'restore' },
+      });
+  });
+
+  it('R-M9 published again from the same content is published once', () => {
+    const content = { memory_type: 'semantic' as const, value: { taste: 'black' }, metadata: {} };
+    const source = { namespace: 'session:s1', key: 'coffee', version: 4 };
+    const publish: MemoryCommand = { type: 'PublishMemory', ...address, source, content };
+    given()
+      .when(publish)
+      .then({ data: { operation: 'publish', published_from: source } });
+    expect(given().when(publish).again()).toEqual([]);
+  });
+
+  it('R-M10 fades after 90 days when it is episodic, and never otherwise', () => {
+    const end = expiry(NOW, EPISODIC_TTL_SECONDS);
+    given()
+      .when(put({ memory_type: 'episodic' }))
+      .then({ data: { expires_at: end } });
+    given()
+      .when(put({ memory_type: 'procedural' }))
+      .then({ data: { expires_at: null } });
+    given()
+      .when(put({ memory_type: 'episodic', ttl_seconds: 60 }))
+      .then({ data: { expires_at: expiry(NOW, 60) } });
+  });
+});

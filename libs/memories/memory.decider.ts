@@ -1,0 +1,189 @@
+import { isDeepStrictEqual } from 'node:util';
+import {
+  conflict,
+  invalid,
+  notFound,
+  streamName,
+  versionConflict,
+  type About,
+  type Decider,
+  type JsonObject,
+} from '#kernel';
+import { expiry, type MemoryEvent, type MemoryRef, type MemoryType, type MemoryWritten } from './memory.events.js';
+
+interface Address {
+  namespace: string;
+  key: string;
+  /** Version of the memory that the writer has seen (`If-Match`). */
+  if_match?: number;
+}
+
+export interface MemoryContent {
+  memory_type: MemoryType;
+  value: JsonObject;
+  metadata: JsonObject;
+}
+
+export type MemoryCommand =
+  | ({
+      type: 'WriteMemory';
+      /** `add` refuses an address that is taken, `put` makes a new version of it. */
+      mode: 'add' | 'put';
+      value: JsonObject;
+      /** What is left out stays as it is; on a new memory: semantic, no metadata, the default life time. */
+      memory_type?: MemoryType;
+      metadata?: JsonObject;
+      ttl_seconds?: number;
+      actor?: string;
+      task_id?: string;
+      session_id?: string;
+    } & Address)
+  | ({ type: 'DeleteMemory' } & Address)
+  /** Takes a deletion back, or, with `rollback`, gives the memory an earlier version's content again. */
+  | ({ type: 'RestoreMemory'; rollback?: { version: number; content: MemoryContent } } & Address)
+  | ({ type: 'PublishMemory'; source: MemoryRef; content: MemoryContent } & Address);
+
+export type MemoryState =
+  | { held: false }
+  | (MemoryContent & { held: true; deleted: boolean; version: number; entry_id: number; ttl_seconds: number | null });
+
+/** Episodic memories fade; the others stay until somebody deletes them. */
+export const EPISODIC_TTL_SECONDS = 90 * 24 * 3600;
+
+export const memoryStream = (namespace: string, key: string): string => streamName('memory', namespace, key);
+
+export const memory: Decider<MemoryCommand, MemoryEvent, MemoryState> = {
+  name: 'memory',
+  initial: { held: false },
+  stream: ({ namespace, key }) => memoryStream(namespace, key),
+
+  decide(command, state, { time }) {
+    const { namespace, key } = command;
+    const address = `${namespace}/${key}`;
+    const alive = state.held && !state.deleted ? state : undefined;
+    if (command.if_match !== undefined && command.if_match !== alive?.version) {
+      throw versionConflict(address, `version ${command.if_match}`, alive?.version ?? null);
+    }
+    switch (command.type) {
+      case 'WriteMemory': {
+        if (command.mode === 'add' && alive !== undefined) {
+          throw conflict('memory-exists', `${address} holds a memory already.`, 'PUT makes a new version of it.');
+        }
+        const memory_type = command.memory_type ?? alive?.memory_type ?? 'semantic';
+        const metadata = command.metadata ?? alive?.metadata ?? {};
+        const kept = alive?.memory_type === memory_type ? alive.ttl_seconds : defaultTtl(memory_type);
+        const ttl_seconds = command.ttl_seconds ?? kept;
+        const content = { memory_type, value: command.value, metadata };
+        if (alive !== undefined && sameContent(alive, content) && alive.ttl_seconds === ttl_seconds) return [];
+        const { task_id = null, session_id = null } = command;
+        const operation = alive === undefined ? 'create' : 'update';
+        return [written(command, state, { ...content, operation, ttl_seconds, task_id, session_id }, time)];
+      }
+      case 'DeleteMemory':
+        if (alive === undefined) throw notFound('memory', address);
+        return [
+          {
+            type: 'MemoryDeleted',
+            data: { namespace, key, version: alive.version },
+            about: about(namespace, 'delete', alive.entry_id),
+          },
+        ];
+      case 'RestoreMemory': {
+        if (!state.held) throw notFound('memory', address);
+        const { rollback } = command;
+        if (rollback !== undefined) {
+          if (rollback.version > state.version)
+            throw invalid('version', `is ${rollback.version}, but the newest is ${state.version}`);
+          if (alive !== undefined && sameContent(alive, rollback.content)) return [];
+          const { ttl_seconds } = state;
+          const data = {
+            ...rollback.content,
+            ttl_seconds,
+            task_id: null,
+            session_id: null,
+            restored_from: rollback.version,
+          };
+          return [written(command, state, { ...data, operation: 'restore' }, time)];
+        }
+        if (alive !== undefined) return [];
+        return [
+          {
+            type: 'MemoryRestored',
+            data: { namespace, key, version: state.version },
+            about: about(namespace, 'restore', state.entry_id),
+          },
+        ];
+      }
+      case 'PublishMemory': {
+        if (alive !== undefined && sameContent(alive, command.content)) return [];
+        const ttl_seconds = defaultTtl(command.content.memory_type);
+        const data = {
+          ...command.content,
+          ttl_seconds,
+          task_id: null,
+          session_id: null,
+          published_from: command.source,
+        };
+        return [written(command, state, { ...data, operation: 'publish' }, time)];
+      }
+    }
+  },
+
+  evolve(state, event) {
+    switch (event.type) {
+      case 'MemoryWritten': {
+        const { version, memory_type, value, metadata, ttl_seconds } = event.data;
+        return {
+          held: true,
+          deleted: false,
+          version,
+          entry_id: event.position,
+          memory_type,
+          value,
+          metadata,
+          ttl_seconds,
+        };
+      }
+      case 'MemoryDeleted':
+        return state.held ? { ...state, deleted: true } : state;
+      case 'MemoryRestored':
+        return state.held ? { ...state, deleted: false } : state;
+    }
+  },
+};
+
+function written(
+  { namespace, key, ...command }: MemoryCommand,
+  state: MemoryState,
+  content: Omit<MemoryWritten['data'], 'namespace' | 'key' | 'version' | 'expires_at'>,
+  time: string,
+): MemoryWritten {
+  const version = state.held ? state.version + 1 : 1;
+  return {
+    type: 'MemoryWritten',
+    actor: 'actor' in command ? command.actor : undefined,
+    data: { namespace, key, version, ...content, expires_at: expiry(time, content.ttl_seconds) },
+    about: {
+      ...about(namespace, content.operation, 'self'),
+      task_id: content.task_id,
+      session_id: content.session_id,
+    },
+  };
+}
+
+const about = (
+  memory_namespace: string,
+  memory_operation: About['memory_operation'],
+  memory_entry_id: number | 'self',
+): About => ({
+  memory_namespace,
+  memory_operation,
+  memory_entry_id,
+});
+
+const sameContent = (one: MemoryContent, other: MemoryContent): boolean =>
+  one.memory_type === other.memory_type &&
+  isDeepStrictEqual(one.value, other.value) &&
+  isDeepStrictEqual(one.metadata, other.metadata);
+
+const defaultTtl = (type: MemoryType): number | null => (type === 'episodic' ? EPISODIC_TTL_SECONDS : null);

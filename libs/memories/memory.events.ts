@@ -1,0 +1,54 @@
+import type { DomainEvent, EventCatalog, JsonObject, MemoryOperation } from '#kernel';
+
+export const MEMORY_TYPES = ['semantic', 'episodic', 'procedural'] as const;
+export type MemoryType = (typeof MEMORY_TYPES)[number];
+
+/** A version of a memory, by its address. */
+export interface MemoryRef {
+  namespace: string;
+  key: string;
+  version: number;
+}
+
+export type MemoryWritten = DomainEvent<
+  'MemoryWritten',
+  {
+    namespace: string;
+    key: string;
+    /** 1, 2, 3 … along the life of this address. */
+    version: number;
+    memory_type: MemoryType;
+    value: JsonObject;
+    metadata: JsonObject;
+    operation: Extract<MemoryOperation, 'create' | 'update' | 'restore' | 'publish'>;
+    ttl_seconds: number | null;
+    /** ISO-8601 UTC; `null`: it never expires. */
+    expires_at: string | null;
+    task_id: string | null;
+    session_id: string | null;
+    /** The version whose content this one has again. */
+    restored_from?: number;
+    published_from?: MemoryRef;
+  }
+>;
+
+export type MemoryDeleted = DomainEvent<'MemoryDeleted', MemoryRef>;
+
+/** A deletion taken back; the content is the one it had. */
+export type MemoryRestored = DomainEvent<'MemoryRestored', MemoryRef>;
+
+export type MemoryEvent = MemoryWritten | MemoryDeleted | MemoryRestored;
+
+export const memoryCatalog: Record<MemoryEvent['type'], EventCatalog[string]> = {
+  MemoryWritten: {
+    version: 2,
+    // Version 1 knew only how long a memory lives, not when it ends.
+    upcasters: { 1: (data, time) => ({ ...data, expires_at: expiry(time, data['ttl_seconds'] as number | null) }) },
+  },
+  MemoryDeleted: { version: 1 },
+  MemoryRestored: { version: 1 },
+};
+
+/** When something written at `time` (ISO-8601) ends after `ttlSeconds`. */
+export const expiry = (time: string, ttlSeconds: number | null): string | null =>
+  ttlSeconds === null ? null : new Date(Date.parse(time) + ttlSeconds * 1000).toISOString();

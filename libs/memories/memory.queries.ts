@@ -1,0 +1,147 @@
+import { QueryHandler, type IQueryHandler } from '@nestjs/cqrs';
+import { createPatch, type Operation } from 'rfc6902';
+import { resolveAsOf, SqliteAuditLog } from '#audit-log';
+import type { Caller, Page } from '#kernel';
+import { ReadSide } from '#storage';
+import {
+  exportPage,
+  memoriesPage,
+  memoryAt,
+  memoryHistory,
+  namespacesPage,
+  type ExportInput,
+  type HistoryInput,
+  type MemoriesInput,
+  type Memory,
+  type MemoryInput,
+  type NamespaceCount,
+  type NamespacesInput,
+} from './memory.reads.js';
+
+/** A read's input as a client spells it: `as_of` may be a time or a position. */
+type AsOf<Input> = Omit<Input, 'as_of'> & { as_of?: string };
+
+export class GetMemory {
+  constructor(
+    readonly by: Caller,
+    readonly input: AsOf<MemoryInput>,
+  ) {}
+}
+
+export class ListMemories {
+  constructor(
+    readonly by: Caller,
+    readonly input: AsOf<MemoriesInput>,
+  ) {}
+}
+
+export class ListMemoryVersions {
+  constructor(
+    readonly by: Caller,
+    readonly input: HistoryInput,
+  ) {}
+}
+
+export class DiffMemory {
+  constructor(
+    readonly by: Caller,
+    readonly input: { namespace: string; key: string; from: number; to: number },
+  ) {}
+}
+
+export class ExportMemories {
+  constructor(
+    readonly by: Caller,
+    readonly input: Pick<ExportInput, 'namespace_prefix' | 'memory_type'>,
+  ) {}
+}
+
+export class ListNamespaces {
+  constructor(
+    readonly by: Caller,
+    readonly input: NamespacesInput,
+  ) {}
+}
+
+@QueryHandler(GetMemory)
+export class GetMemoryHandler implements IQueryHandler<GetMemory> {
+  constructor(private readonly reads: ReadSide) {}
+
+  async execute({ by, input }: GetMemory): Promise<Memory> {
+    return this.reads.point(memoryAt, { ...input, as_of: resolveAsOf(this.reads, input.as_of, by.time) });
+  }
+}
+
+@QueryHandler(ListMemories)
+export class ListMemoriesHandler implements IQueryHandler<ListMemories> {
+  constructor(private readonly reads: ReadSide) {}
+
+  async execute({ by, input }: ListMemories): Promise<Page<Memory>> {
+    return this.reads.scan(memoriesPage, { ...input, as_of: resolveAsOf(this.reads, input.as_of, by.time) });
+  }
+}
+
+@QueryHandler(ListMemoryVersions)
+export class ListMemoryVersionsHandler implements IQueryHandler<ListMemoryVersions> {
+  constructor(private readonly reads: ReadSide) {}
+
+  async execute({ input }: ListMemoryVersions): Promise<Page<Memory>> {
+    return this.reads.scan(memoryHistory, input);
+  }
+}
+
+@QueryHandler(DiffMemory)
+export class DiffMemoryHandler implements IQueryHandler<DiffMemory> {
+  constructor(private readonly reads: ReadSide) {}
+
+  /** RFC 6902: what turns version `from` into version `to`. */
+  async execute({ input: { namespace, key, from, to } }: DiffMemory): Promise<Operation[]> {
+    const [before, after] = [from, to].map((version) => this.reads.point(memoryAt, { namespace, key, version }));
+    return createPatch(document(before!), document(after!));
+  }
+}
+
+const document = ({ memory_type, value, metadata }: Memory): unknown => ({ memory_type, value, metadata });
+
+const EXPORT_PAGE = 500;
+
+@QueryHandler(ExportMemories)
+export class ExportMemoriesHandler implements IQueryHandler<ExportMemories> {
+  constructor(
+    private readonly log: SqliteAuditLog,
+    private readonly reads: ReadSide,
+  ) {}
+
+  /** Pages of memories, all as of the moment of asking. */
+  async execute({ input }: ExportMemories): Promise<AsyncIterable<Memory[]>> {
+    const { position } = await this.log.head();
+    return this.pages({ ...input, as_of: position, after: 0, limit: EXPORT_PAGE });
+  }
+
+  private async *pages(input: ExportInput): AsyncIterable<Memory[]> {
+    let after: number | undefined = input.after;
+    while (after !== undefined) {
+      const page: Memory[] = await this.reads.scan(exportPage, { ...input, after });
+      if (page.length > 0) yield page;
+      after = page.length === input.limit ? page.at(-1)!.id : undefined;
+    }
+  }
+}
+
+@QueryHandler(ListNamespaces)
+export class ListNamespacesHandler implements IQueryHandler<ListNamespaces> {
+  constructor(private readonly reads: ReadSide) {}
+
+  async execute({ input }: ListNamespaces): Promise<Page<NamespaceCount>> {
+    return this.reads.scan(namespacesPage, input);
+  }
+}
+
+export const memoryQueryHandlers = [
+  GetMemoryHandler,
+  ListMemoriesHandler,
+  ListMemoryVersionsHandler,
+  DiffMemoryHandler,
+  ExportMemoriesHandler,
+  ListNamespacesHandler,
+];

@@ -1,0 +1,294 @@
+import { below, decodeCursor, notFound, toPage, type Json, type JsonObject, type Page } from '#kernel';
+import { and, compileFilter, defineRead, sql, type Field, type Reader, type Sql } from '#storage';
+import type { MemoryRef, MemoryType } from './memory.events.js';
+
+export interface Memory {
+  /** Position of the event that made this version. */
+  id: number;
+  namespace: string;
+  key: string;
+  value: JsonObject;
+  memory_type: MemoryType;
+  version: number;
+  is_deleted: boolean;
+  metadata: JsonObject;
+  created_by: string;
+  updated_by: string;
+  created_at: string;
+  updated_at: string;
+  expires_at: string | null;
+  task_id: string | null;
+  session_id: string | null;
+  published_from: MemoryRef | null;
+  /** Id of the memory that this one went into. */
+  consolidated_into: number | null;
+  requires_review: boolean;
+}
+
+interface MemoryRow extends Omit<Memory, 'value' | 'metadata' | 'is_deleted' | 'published_from' | 'requires_review'> {
+  value: string;
+  metadata: string;
+  is_deleted: number;
+  published_from: string | null;
+  requires_review: number;
+}
+
+const columns: Sql = {
+  text: `id, namespace, key, value, memory_type, version, is_deleted, metadata, created_by, updated_by, created_at,
+    updated_at, expires_at, task_id, session_id, published_from, consolidated_into, requires_review`,
+  params: [],
+};
+
+export interface MemoryInput {
+  namespace: string;
+  key: string;
+  version?: number;
+  as_of?: number;
+}
+
+/** A memory now, one of its versions, or the memory as it was at a position. Deleted ones are found by version only. */
+export const memoryAt = defineRead('memories.at', (db, input: MemoryInput): Memory => {
+  const memory = find(db, input);
+  if (memory === undefined || (memory.is_deleted && input.version === undefined)) {
+    throw notFound(
+      'memory',
+      `${input.namespace}/${input.key}${input.version === undefined ? '' : ` version ${input.version}`}`,
+    );
+  }
+  return memory;
+});
+
+/** Like {@link memoryAt}, but nothing is an answer too: for batches. */
+export const memoryIfAny = defineRead('memories.if-any', (db, input: MemoryInput): Memory | null => {
+  const memory = find(db, input);
+  return memory === undefined || memory.is_deleted ? null : memory;
+});
+
+function find(db: Reader, { namespace, key, version, as_of }: MemoryInput): Memory | undefined {
+  const conditions = [sql`namespace = ${namespace}`, sql`key = ${key}`];
+  if (version !== undefined) conditions.push(sql`version = ${version}`);
+  if (as_of !== undefined) conditions.push(sql`id <= ${as_of}`);
+  const row = db.one<MemoryRow>(
+    sql`SELECT ${as_of === undefined ? columns : columnsAsOf(as_of)} FROM memory_entries m WHERE ${and(conditions)}
+        ORDER BY version DESC LIMIT 1`,
+  );
+  return row && toMemory(row);
+}
+
+/** Whether a memory was deleted at a position is told by its deletions, not by the flag, which tells of now. */
+const columnsAsOf = (asOf: number): Sql =>
+  sql`${{ text: columns.text.replace('is_deleted, ', ''), params: [] }}, ${deletedAt(asOf)} AS is_deleted`;
+
+const deletedAt = (asOf: number): Sql =>
+  sql`EXISTS (SELECT 1 FROM memory_deletions d WHERE d.namespace = m.namespace AND d.key = m.key
+                AND d.id <= ${asOf} AND (d.restored_at IS NULL OR d.restored_at > ${asOf}))`;
+
+export interface HistoryInput {
+  namespace: string;
+  key: string;
+  limit: number;
+  cursor?: string;
+}
+
+/** All versions, newest first; also of a deleted memory. */
+export const memoryHistory = defineRead('memories.history', (db, input: HistoryInput): Page<Memory> => {
+  const { namespace, key, limit, cursor } = input;
+  const list = ['history', namespace, key];
+  const [last] = decodeCursor<[number]>(list, cursor) ?? [];
+  const rows = db.all<MemoryRow>(
+    sql`SELECT ${columns} FROM memory_entries WHERE namespace = ${namespace} AND key = ${key}
+          AND version < ${last ?? Number.MAX_SAFE_INTEGER} ORDER BY version DESC LIMIT ${limit + 1}`,
+  );
+  if (rows.length === 0 && last === undefined) throw notFound('memory', `${namespace}/${key}`);
+  return toPage(list, rows, limit, ({ version }) => [version], toMemory);
+});
+
+export interface MemoriesFilter {
+  /** Whole segments: `user:al` does not match `user:alice`. */
+  namespace_prefix?: string;
+  memory_type?: MemoryType;
+  key_prefix?: string;
+  created_by?: string;
+  /** ISO-8601 UTC, inclusive. */
+  updated_after?: string;
+  /** ISO-8601 UTC, inclusive. */
+  updated_before?: string;
+  include_deleted?: boolean;
+  filter?: Json;
+}
+
+export interface MemoriesInput extends MemoriesFilter {
+  as_of?: number;
+  limit: number;
+  cursor?: string;
+}
+
+/** Memories by filter, newest first. */
+export const memoriesPage = defineRead(
+  'memories.page',
+  (db, { limit, cursor, ...filter }: MemoriesInput): Page<Memory> => {
+    const list = ['memories', filter];
+    const conditions = memoryConditions(filter);
+    const [time, id] = decodeCursor<[string, number]>(list, cursor) ?? [];
+    if (time !== undefined) conditions.push(sql`(updated_at, id) < (${time}, ${id!})`);
+    const rows = db.all<MemoryRow>(
+      sql`SELECT ${filter.as_of === undefined ? columns : columnsAsOf(filter.as_of)} FROM memory_entries m
+        WHERE ${and(conditions)} ORDER BY updated_at DESC, id DESC LIMIT ${limit + 1}`,
+    );
+    return toPage(list, rows, limit, (row) => [row.updated_at, row.id], toMemory);
+  },
+);
+
+export interface ExportInput extends Pick<MemoriesFilter, 'namespace_prefix' | 'memory_type'> {
+  /** Only ids above this one. */
+  after: number;
+  as_of: number;
+  limit: number;
+}
+
+/** Memories as of a position, oldest version first: a snapshot that can be read page by page while writes go on. */
+export const exportPage = defineRead('memories.export', (db, { after, limit, ...filter }: ExportInput): Memory[] => {
+  const conditions = [sql`id > ${after}`, ...memoryConditions(filter)];
+  return db
+    .all<MemoryRow>(
+      sql`SELECT ${columnsAsOf(filter.as_of)} FROM memory_entries m WHERE ${and(conditions)} ORDER BY id LIMIT ${limit}`,
+    )
+    .map(toMemory);
+});
+
+/** What the event that made this version did to the memory. */
+export const operationOf = defineRead('memories.operation-of', (db, id: number): string | null => {
+  return (
+    db.one<{ operation: string }>(sql`SELECT memory_operation AS operation FROM audit WHERE position = ${id}`)
+      ?.operation ?? null
+  );
+});
+
+function memoryConditions(filter: MemoriesFilter & { as_of?: number }): Sql[] {
+  const { namespace_prefix, memory_type, key_prefix, created_by, updated_after, updated_before, as_of } = filter;
+  const conditions: Sql[] = [];
+  if (namespace_prefix !== undefined) conditions.push(inNamespace(namespace_prefix));
+  if (memory_type !== undefined) conditions.push(sql`memory_type = ${memory_type}`);
+  if (key_prefix !== undefined) conditions.push(sql`substr(key, 1, ${[...key_prefix].length}) = ${key_prefix}`);
+  if (created_by !== undefined) conditions.push(sql`created_by = ${created_by}`);
+  if (updated_after !== undefined) conditions.push(sql`updated_at >= ${updated_after}`);
+  if (updated_before !== undefined) conditions.push(sql`updated_at <= ${updated_before}`);
+  if (as_of === undefined) {
+    conditions.push(sql`replaced_at IS NULL`);
+    if (filter.include_deleted !== true) conditions.push(sql`is_deleted = 0`);
+  } else {
+    conditions.push(sql`id <= ${as_of}`, sql`(replaced_at IS NULL OR replaced_at > ${as_of})`);
+    if (filter.include_deleted !== true) conditions.push(sql`NOT ${deletedAt(as_of)}`);
+  }
+  if (filter.filter !== undefined) conditions.push(compileFilter(filter.filter, memoryField, FILTER_FIELDS));
+  return conditions;
+}
+
+function inNamespace(namespacePrefix: string): Sql {
+  const { prefix, from, to } = below(namespacePrefix);
+  return sql`(namespace = ${prefix} OR (namespace >= ${from} AND namespace < ${to}))`;
+}
+
+const FILTER_COLUMNS = [
+  'key',
+  'namespace',
+  'memory_type',
+  'version',
+  'created_by',
+  'updated_by',
+  'created_at',
+  'updated_at',
+  'expires_at',
+  'task_id',
+  'session_id',
+];
+
+const FILTER_FIELDS = `${FILTER_COLUMNS.join(', ')}, metadata.<path>, value.<path>; any other name is a path into metadata`;
+
+/** A field of a memory by the name that a filter gives it. */
+export function memoryField(name: string): Field | undefined {
+  if (FILTER_COLUMNS.includes(name)) return { column: `m.${name}` };
+  const path = name.split('.');
+  const json = path[0] === 'value' || path[0] === 'metadata' ? path.shift()! : 'metadata';
+  // These are fields of a memory, but not ones that a filter can ask for.
+  const reserved = ['id', 'is_deleted', 'consolidated_into', 'requires_review', 'published_from'].includes(name);
+  const usable = path.length > 0 && path.every((part) => part !== '' && !/["\\]/.test(part) && !part.startsWith('$'));
+  return usable && !reserved ? { json: `m.${json}`, path } : undefined;
+}
+
+export interface NamespacesInput {
+  prefix?: string;
+  suffix?: string;
+  /** Namespaces are cut to this many segments, and counted together. */
+  max_depth?: number;
+  limit: number;
+  cursor?: string;
+}
+
+export interface NamespaceCount {
+  namespace: string;
+  /** Memories in it and, with `max_depth`, below it. */
+  count: number;
+}
+
+/** Namespaces that hold memories, in order. `*` as a whole segment of prefix or suffix matches any one segment. */
+export const namespacesPage = defineRead('memories.namespaces', (db, input: NamespacesInput): Page<NamespaceCount> => {
+  const { prefix, suffix, max_depth, limit, cursor } = input;
+  const list = ['namespaces', prefix, suffix, max_depth];
+  const [last] = decodeCursor<[string]>(list, cursor) ?? [];
+  const conditions = [sql`replaced_at IS NULL`, sql`is_deleted = 0`];
+  // The segments before the first wildcard narrow the range that is read.
+  const fixed = prefix?.split(':').slice(0, firstWildcard(prefix)).join(':');
+  if (fixed !== undefined && fixed !== '') conditions.push(inNamespace(fixed));
+  const counts = new Map<string, number>();
+  const rows = db.iterate<NamespaceCount>(
+    sql`SELECT namespace, count(*) AS count FROM memory_entries WHERE ${and(conditions)} GROUP BY namespace`,
+  );
+  for (const { namespace, count } of rows) {
+    const segments = namespace.split(':');
+    if (prefix !== undefined && !matches(segments, prefix.split(':'))) continue;
+    if (suffix !== undefined && !matches(segments.toReversed(), suffix.split(':').toReversed())) continue;
+    const shown = max_depth === undefined ? namespace : segments.slice(0, max_depth).join(':');
+    counts.set(shown, (counts.get(shown) ?? 0) + count);
+  }
+  const after = [...counts]
+    .map(([namespace, count]) => ({ namespace, count }))
+    .sort((a, b) => (a.namespace < b.namespace ? -1 : 1))
+    .filter(({ namespace }) => last === undefined || namespace > last);
+  return toPage(
+    list,
+    after.slice(0, limit + 1),
+    limit,
+    ({ namespace }) => [namespace],
+    (row) => row,
+  );
+});
+
+function firstWildcard(pattern: string): number {
+  const index = pattern.split(':').indexOf('*');
+  return index < 0 ? Number.MAX_SAFE_INTEGER : index;
+}
+
+const matches = (segments: string[], pattern: string[]): boolean =>
+  pattern.length <= segments.length && pattern.every((part, index) => part === '*' || part === segments[index]);
+
+export const memoryReads = [
+  memoryAt,
+  memoryIfAny,
+  memoryHistory,
+  memoriesPage,
+  exportPage,
+  operationOf,
+  namespacesPage,
+];
+
+function toMemory({ value, metadata, is_deleted, published_from, requires_review, ...row }: MemoryRow): Memory {
+  return {
+    ...row,
+    value: JSON.parse(value) as JsonObject,
+    metadata: JSON.parse(metadata) as JsonObject,
+    is_deleted: is_deleted === 1,
+    published_from: published_from === null ? null : (JSON.parse(published_from) as MemoryRef),
+    requires_review: requires_review === 1,
+  };
+}

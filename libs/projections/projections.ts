@@ -1,0 +1,85 @@
+import type { LogReader } from '#audit-log';
+import type { Recorded } from '#kernel';
+import { sql, type Database } from '#storage';
+import { project, type Projector } from './projector.js';
+
+export interface Turn {
+  /** Events seen in this turn; fewer than asked for when the head was reached. */
+  events: number;
+  position: number;
+}
+
+/** Events per transaction when a projection catches up. */
+const PAGE = 500;
+
+/**
+ * Keeps projections up to date with the log. Rows and checkpoint always move in the same transaction, and a
+ * checkpoint moves by compare-and-set, so two workers never apply an event twice.
+ */
+export class Projections {
+  private readonly inline: Projector[];
+
+  constructor(
+    private readonly db: Database,
+    private readonly log: LogReader,
+    private readonly projectors: Projector[],
+  ) {
+    this.inline = projectors.filter(({ mode }) => mode === 'inline');
+  }
+
+  /** Makes the checkpoints of new projectors, at position 0: they fill themselves from the whole log. */
+  register(time: string): void {
+    for (const { name, mode } of this.projectors) {
+      this.db.run(
+        sql`INSERT INTO projections (name, mode, position, updated_at) VALUES (${name}, ${mode}, 0, ${time})
+            ON CONFLICT (name) DO UPDATE SET mode = excluded.mode WHERE mode <> excluded.mode`,
+      );
+    }
+  }
+
+  /** Projects what has just been appended, in the transaction that appends it. */
+  onAppend(events: Recorded[]): void {
+    for (const projector of this.inline) this.apply(projector, events);
+  }
+
+  /** Brings inline projections to the head: after an upgrade, or when a program without them wrote. */
+  onBegin(): void {
+    const { position } = this.log.head();
+    for (const projector of this.inline) {
+      while (this.checkpoint(projector.name) < position) this.turn(projector);
+    }
+  }
+
+  /** Moves the checkpoints of all inline projections past what {@link onAppend} has projected. */
+  onEnd(position: number): void {
+    this.db.run(
+      sql`UPDATE projections SET position = ${position}, updated_at = (SELECT timestamp FROM audit WHERE position = ${position})
+          WHERE mode = 'inline'`,
+    );
+  }
+
+  /** One page forward for a projection, inside a transaction of the caller's. */
+  turn({ name, ...rest }: Projector, limit = PAGE): Turn {
+    const from = this.checkpoint(name);
+    const events = this.log.all(from, limit);
+    const last = events.at(-1);
+    if (last === undefined) return { events: 0, position: from };
+    if (events[0]!.position !== from + 1)
+      throw new Error(`${name} is at ${from}, but the log goes on at ${events[0]!.position}`);
+    this.apply({ name, ...rest }, events);
+    const { changes } = this.db.run(
+      sql`UPDATE projections SET position = ${last.position}, updated_at = ${last.time}
+          WHERE name = ${name} AND position = ${from}`,
+    );
+    if (changes !== 1) throw new Error(`Somebody else moved the checkpoint of ${name}`);
+    return { events: events.length, position: last.position };
+  }
+
+  private apply(projector: Projector, events: Recorded[]): void {
+    for (const statement of project(projector, events)) this.db.run(statement);
+  }
+
+  private checkpoint(name: string): number {
+    return this.db.one<{ position: number }>(sql`SELECT position FROM projections WHERE name = ${name}`)!.position;
+  }
+}

@@ -1,0 +1,190 @@
+import { mkdirSync } from 'node:fs';
+import { dirname } from 'node:path';
+import Sqlite from 'better-sqlite3';
+import { DomainError } from '#kernel';
+import type { Sql } from './sql.js';
+
+/** Oldest SQLite without the WAL-reset corruption (sqlite.org/wal.html, fixed in 3.51.3). */
+export const OLDEST_SQLITE = '3.51.3';
+
+export type Synchronous = 'FULL' | 'NORMAL';
+
+export interface DatabaseOptions {
+  path: string;
+  readonly?: boolean;
+  /** FULL: an answered write survives power loss. NORMAL: it survives a crash of the process only. */
+  synchronous?: Synchronous;
+}
+
+/** What reads need: any connection on any thread offers it. */
+export interface Reader {
+  /** First row, or `undefined`. */
+  one<Row>(statement: Sql): Row | undefined;
+  all<Row>(statement: Sql): Row[];
+  iterate<Row>(statement: Sql): IterableIterator<Row>;
+}
+
+export interface RunResult {
+  changes: number;
+  lastInsertRowid: number | bigint;
+}
+
+/** The only door to SQLite: one connection with the house's pragmas and its prepared statements. */
+export class Database implements Reader {
+  private readonly statements = new Map<string, Sqlite.Statement<unknown[], unknown>>();
+
+  private constructor(
+    private readonly connection: Sqlite.Database,
+    readonly path: string,
+  ) {}
+
+  static open({ path, readonly = false, synchronous = 'FULL' }: DatabaseOptions): Database {
+    if (!readonly && path !== ':memory:') mkdirSync(dirname(path), { recursive: true });
+    // The timeout is set by the driver before its first statement: switching to WAL must already wait its turn.
+    const connection = new Sqlite(path, { readonly, fileMustExist: readonly, timeout: 5000 });
+    try {
+      refuseOldSqlite(connection);
+      for (const pragma of pragmas(readonly, synchronous)) connection.pragma(pragma);
+    } catch (error) {
+      connection.close();
+      throw notADatabase(path, error);
+    }
+    return new Database(connection, path);
+  }
+
+  one<Row>({ text, params }: Sql): Row | undefined {
+    return this.statement(text).get(...params) as Row | undefined;
+  }
+
+  all<Row>({ text, params }: Sql): Row[] {
+    return this.statement(text).all(...params) as Row[];
+  }
+
+  iterate<Row>({ text, params }: Sql): IterableIterator<Row> {
+    return this.statement(text).iterate(...params) as IterableIterator<Row>;
+  }
+
+  run({ text, params }: Sql): RunResult {
+    return this.statement(text).run(...params);
+  }
+
+  /** Runs a script of several statements. */
+  exec(script: string): void {
+    this.connection.exec(script);
+  }
+
+  /** Reads or sets one pragma. */
+  pragma<T = unknown>(source: string): T {
+    return this.connection.pragma(source, { simple: true }) as T;
+  }
+
+  /**
+   * Runs `work` in one `BEGIN IMMEDIATE` transaction. IMMEDIATE, because a read that upgrades to a write fails at
+   * once when another connection wrote in between, whatever the busy timeout says. The callback is synchronous, so
+   * nothing else can slip in between two statements.
+   */
+  transaction<T>(work: () => T): T {
+    this.exec('BEGIN IMMEDIATE');
+    try {
+      const result = work();
+      this.exec('COMMIT');
+      return result;
+    } catch (error) {
+      if (this.connection.inTransaction) this.exec('ROLLBACK');
+      throw error;
+    }
+  }
+
+  /** Runs `work` so that its failure undoes only its own statements; inside a transaction. */
+  savepoint<T>(work: () => T): T {
+    this.run(SAVEPOINT);
+    try {
+      const result = work();
+      this.run(RELEASE);
+      return result;
+    } catch (error) {
+      // A full disk may have rolled the whole transaction back already.
+      if (this.connection.inTransaction) {
+        this.run(ROLLBACK_TO);
+        this.run(RELEASE);
+      }
+      throw error;
+    }
+  }
+
+  get inTransaction(): boolean {
+    return this.connection.inTransaction;
+  }
+
+  close(): void {
+    this.statements.clear();
+    this.connection.close();
+  }
+
+  private statement(text: string): Sqlite.Statement<unknown[], unknown> {
+    let statement = this.statements.get(text);
+    if (statement === undefined) {
+      statement = this.connection.prepare(text);
+      // Composed filters make many texts: keep the newest, which are the ones in use.
+      if (this.statements.size >= MAX_STATEMENTS) this.statements.delete(this.statements.keys().next().value!);
+      this.statements.set(text, statement);
+    }
+    return statement;
+  }
+}
+
+const MAX_STATEMENTS = 500;
+const SAVEPOINT: Sql = { text: 'SAVEPOINT step', params: [] };
+const RELEASE: Sql = { text: 'RELEASE step', params: [] };
+const ROLLBACK_TO: Sql = { text: 'ROLLBACK TO step', params: [] };
+
+/** The settings of every connection, and what each must read back as. */
+export const PRAGMAS = {
+  journal_mode: 'wal',
+  foreign_keys: 1,
+  busy_timeout: 5000,
+  wal_autocheckpoint: 1000,
+  cache_size: -64000,
+  temp_store: 2,
+  mmap_size: 268435456,
+} as const;
+
+function pragmas(readonly: boolean, synchronous: Synchronous): string[] {
+  const { journal_mode, ...connection } = PRAGMAS;
+  return [
+    ...(readonly ? ['query_only = ON'] : [`journal_mode = ${journal_mode}`]),
+    `synchronous = ${synchronous}`,
+    ...Object.entries(connection).map(([name, value]) => `${name} = ${value}`),
+  ];
+}
+
+/** The pragmas of a connection as they read back, with `ok: false` where one did not take. */
+export function checkPragmas(db: Database, synchronous: Synchronous): { name: string; value: unknown; ok: boolean }[] {
+  const expected = { ...PRAGMAS, synchronous: synchronous === 'FULL' ? 2 : 1 };
+  return Object.entries(expected).map(([name, want]) => {
+    const value = db.pragma(name);
+    // A database in memory has neither a journal to write ahead nor a file to map.
+    const exempt = db.path === ':memory:' && (name === 'journal_mode' || name === 'mmap_size');
+    return { name, value, ok: exempt || value === want };
+  });
+}
+
+function refuseOldSqlite(connection: Sqlite.Database): void {
+  const { version } = connection.prepare('SELECT sqlite_version() AS version').get() as { version: string };
+  const order = (text: string): number[] => text.split('.').map(Number);
+  const [have, need] = [order(version), order(OLDEST_SQLITE)];
+  const first = need.findIndex((part, index) => part !== have[index]);
+  if (first >= 0 && (have[first] ?? 0) < need[first]!) {
+    throw new DomainError('unavailable', 'sqlite-too-old', `SQLite ${version} can corrupt a WAL database.`, {
+      hint: `Install a better-sqlite3 that brings SQLite ${OLDEST_SQLITE} or newer.`,
+    });
+  }
+}
+
+function notADatabase(path: string, error: unknown): unknown {
+  const code = (error as { code?: string }).code;
+  if (code !== 'SQLITE_NOTADB' && code !== 'SQLITE_CORRUPT') return error;
+  return new DomainError('unavailable', 'not-a-database', `${path} is not a usable SQLite database (${code}).`, {
+    hint: 'Set ABATHUR_DB_PATH to another file, or put a backup in its place.',
+  });
+}

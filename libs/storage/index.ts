@@ -1,0 +1,17 @@
+export {
+  checkPragmas,
+  Database,
+  OLDEST_SQLITE,
+  PRAGMAS,
+  type DatabaseOptions,
+  type Reader,
+  type RunResult,
+  type Synchronous,
+} from './database.js';
+export { compileFilter, type Field, type Filter } from './filter.js';
+export { migrate, readMigrations, type Migration } from './migrate.js';
+export { hostReads } from './reader-host.js';
+export { ReaderPool, type PoolOptions, type PoolStatus } from './reader-pool.js';
+export { ReadSide } from './read-side.js';
+export { defineRead, readRegistry, type AnyRead, type Read } from './reads.js';
+export { and, join, sql, type Sql, type SqlValue } from './sql.js';

@@ -1,0 +1,159 @@
+import { Worker } from 'node:worker_threads';
+import { DomainError, type SerializedDomainError } from '#kernel';
+import type { Read } from './reads.js';
+
+export interface PoolOptions {
+  /** The script that a reader thread runs; it ends in {@link import('./reader-host.js').hostReads}. */
+  script: URL;
+  workerData: unknown;
+  min: number;
+  max: number;
+  /** How long a read may wait for a free reader, in milliseconds. */
+  acquireTimeout: number;
+}
+
+export interface PoolStatus {
+  min: number;
+  max: number;
+  size: number;
+  in_use: number;
+  waiting: number;
+  timeouts: number;
+}
+
+export interface ReadRequest {
+  id: number;
+  read: string;
+  input: unknown;
+}
+
+export type ReadReply =
+  { id: number; answer: unknown } | { id: number; error: SerializedDomainError | { message: string; stack?: string } };
+
+interface Job {
+  request: ReadRequest;
+  resolve(answer: unknown): void;
+  reject(error: unknown): void;
+  timer?: NodeJS.Timeout;
+  queued: number;
+}
+
+interface Lane {
+  worker: Worker;
+  job?: Job;
+}
+
+/**
+ * Reader threads, one read-only connection each, for whatever may take longer than a point read: the event loop
+ * never waits for a scan. A read that finds no free reader within the acquire timeout is refused with 503; a running
+ * statement cannot be cancelled, so the bound is on waiting.
+ */
+export class ReaderPool {
+  private readonly lanes: Lane[] = [];
+  private readonly queue: Job[] = [];
+  private timeouts = 0;
+  private nextId = 1;
+  private closed = false;
+
+  /** Called with the seconds that each read waited for its reader. */
+  onAcquired: (seconds: number) => void = () => undefined;
+
+  constructor(private readonly options: PoolOptions) {
+    for (let i = 0; i < options.min; i++) this.addLane();
+  }
+
+  run<Input, Answer>(read: Read<Input, Answer>, input: Input): Promise<Answer> {
+    if (this.closed) return Promise.reject(shuttingDown());
+    return new Promise<Answer>((resolve, reject) => {
+      const request = { id: this.nextId++, read: read.name, input };
+      const job: Job = { request, resolve: resolve as (answer: unknown) => void, reject, queued: performance.now() };
+      const lane = this.lanes.find((candidate) => candidate.job === undefined);
+      if (lane !== undefined) return this.start(lane, job);
+      job.timer = setTimeout(() => this.giveUp(job), this.options.acquireTimeout);
+      this.queue.push(job);
+      if (this.lanes.length < this.options.max) this.start(this.addLane(), this.take()!);
+    });
+  }
+
+  status(): PoolStatus {
+    const { min, max } = this.options;
+    const in_use = this.lanes.filter(({ job }) => job !== undefined).length;
+    return { min, max, size: this.lanes.length, in_use, waiting: this.queue.length, timeouts: this.timeouts };
+  }
+
+  async close(): Promise<void> {
+    this.closed = true;
+    for (const job of this.queue.splice(0)) this.settle(job, () => job.reject(shuttingDown()));
+    await Promise.all(this.lanes.map(({ worker }) => worker.terminate()));
+  }
+
+  private addLane(): Lane {
+    const lane: Lane = { worker: new Worker(this.options.script, { workerData: this.options.workerData }) };
+    lane.worker.unref();
+    lane.worker.on('message', (reply: ReadReply) => this.finish(lane, reply));
+    lane.worker.on('error', (error) => this.replace(lane, error));
+    this.lanes.push(lane);
+    return lane;
+  }
+
+  private start(lane: Lane, job: Job): void {
+    clearTimeout(job.timer);
+    this.onAcquired((performance.now() - job.queued) / 1000);
+    lane.job = job;
+    lane.worker.ref();
+    lane.worker.postMessage(job.request);
+  }
+
+  private finish(lane: Lane, reply: ReadReply): void {
+    const { job } = lane;
+    lane.job = undefined;
+    lane.worker.unref();
+    const next = this.take();
+    if (next !== undefined) this.start(lane, next);
+    if (job === undefined) return;
+    if ('answer' in reply) job.resolve(reply.answer);
+    else
+      job.reject(
+        'kind' in reply.error
+          ? DomainError.from(reply.error)
+          : Object.assign(new Error(reply.error.message), { stack: reply.error.stack }),
+      );
+  }
+
+  /** A reader that died takes its read with it; another one takes its place. */
+  private replace(lane: Lane, error: unknown): void {
+    this.lanes.splice(this.lanes.indexOf(lane), 1);
+    lane.job?.reject(error);
+    if (this.closed || this.lanes.length >= this.options.min) return;
+    const fresh = this.addLane();
+    const next = this.take();
+    if (next !== undefined) this.start(fresh, next);
+  }
+
+  private take(): Job | undefined {
+    const job = this.queue.shift();
+    if (job !== undefined) clearTimeout(job.timer);
+    return job;
+  }
+
+  private giveUp(job: Job): void {
+    this.timeouts += 1;
+    this.settle(job, () => job.reject(exhausted(this.options)));
+  }
+
+  private settle(job: Job, answer: () => void): void {
+    clearTimeout(job.timer);
+    const index = this.queue.indexOf(job);
+    if (index >= 0) this.queue.splice(index, 1);
+    answer();
+  }
+}
+
+const exhausted = ({ max, acquireTimeout }: PoolOptions): DomainError =>
+  new DomainError('unavailable', 'pool-exhausted', `All ${max} readers were busy for ${acquireTimeout / 1000} s.`, {
+    retry_after: 1,
+    hint: 'Ask for smaller pages, or raise ABATHUR_DB_POOL_MAX.',
+  });
+
+const shuttingDown = (): DomainError =>
+  new DomainError('unavailable', 'shutting-down', 'The server is shutting down.', { retry_after: 1 });

@@ -1,0 +1,92 @@
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+
+/** Seconds; every threshold that the targets and alerts name is an edge, so that quantiles are exact there. */
+const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.5, 0.6, 1, 2.5, 5, 10];
+
+/** Every metric of the product, declared once. Labels take values of closed sets only. */
+export class Metrics {
+  readonly registry = new Registry();
+
+  readonly httpRequests = this.counter('abathur_http_requests_total', 'Requests answered.', [
+    'method',
+    'route',
+    'code',
+  ]);
+  readonly httpDuration = this.histogram('abathur_http_request_duration_seconds', 'From the request to its answer.', [
+    'method',
+    'route',
+  ]);
+  readonly httpInFlight = this.gauge('abathur_http_requests_in_flight', 'Requests being answered now.');
+  readonly errors = this.counter('abathur_errors_total', 'Errors answered, by problem code.', ['code']);
+
+  readonly writeDuration = this.histogram(
+    'abathur_write_duration_seconds',
+    'From handing a write to the writer until it is on disk.',
+  );
+  readonly commitDuration = this.histogram('abathur_commit_duration_seconds', 'One transaction of the writer.');
+  readonly commitBatch = new Histogram({
+    name: 'abathur_commit_batch_size',
+    help: 'Writes that shared one transaction.',
+    buckets: [1, 2, 4, 8, 16, 32, 64, 128, 256],
+    registers: [this.registry],
+  });
+  readonly writerQueue = this.gauge('abathur_writer_queue_depth', 'Writes that wait for their commit.');
+  readonly logPosition = this.gauge('abathur_log_position', 'Position of the last entry of the log.');
+
+  readonly poolConnections = this.gauge('abathur_db_pool_connections', 'Reader connections.', ['state']);
+  readonly poolMin = this.gauge('abathur_db_pool_connections_min', 'Readers that are always there.');
+  readonly poolMax = this.gauge('abathur_db_pool_connections_max', 'Readers at most.');
+  readonly poolWaiting = this.gauge('abathur_db_pool_waiting_requests', 'Reads that wait for a reader.');
+  readonly poolTimeouts = this.counter(
+    'abathur_db_pool_acquire_timeouts_total',
+    'Reads refused because no reader came free in time.',
+  );
+  readonly poolAcquire = this.histogram(
+    'abathur_db_pool_acquire_duration_seconds',
+    'How long reads waited for a reader.',
+  );
+  readonly dbSize = this.gauge('abathur_db_size_bytes', 'Size of the database file.');
+  readonly walSize = this.gauge('abathur_db_wal_size_bytes', 'Size of the write-ahead log.');
+
+  readonly projectionPosition = this.gauge('abathur_projection_position', 'Last position a projection has seen.', [
+    'projection',
+  ]);
+  readonly projectionLag = this.gauge('abathur_projection_lag_events', 'Entries a projection has not seen yet.', [
+    'projection',
+  ]);
+  readonly projectionErrors = this.counter('abathur_projection_errors_total', 'Turns of a projection that failed.', [
+    'projection',
+  ]);
+
+  private readonly refreshers: (() => void)[] = [];
+
+  constructor(version: string) {
+    collectDefaultMetrics({ register: this.registry });
+    this.gauge('abathur_build_info', 'The program.', ['version', 'node']).set(
+      { version, node: process.versions.node },
+      1,
+    );
+  }
+
+  /** Registers what brings gauges up to date when they are asked for. */
+  onScrape(refresh: () => void): void {
+    this.refreshers.push(refresh);
+  }
+
+  async text(): Promise<string> {
+    for (const refresh of this.refreshers) refresh();
+    return this.registry.metrics();
+  }
+
+  private counter<L extends string>(name: string, help: string, labelNames: L[] = []): Counter<L> {
+    return new Counter({ name, help, labelNames, registers: [this.registry] });
+  }
+
+  private gauge<L extends string>(name: string, help: string, labelNames: L[] = []): Gauge<L> {
+    return new Gauge({ name, help, labelNames, registers: [this.registry] });
+  }
+
+  private histogram<L extends string>(name: string, help: string, labelNames: L[] = []): Histogram<L> {
+    return new Histogram({ name, help, labelNames, buckets: SECONDS, registers: [this.registry] });
+  }
+}
