@@ -31,23 +31,10 @@ interface MemoryLine {
   expires_at?: string | null;
 }
 
-export const toLine = ({
-  namespace,
-  key,
-  value,
-  memory_type,
-  metadata,
-  created_by,
-  expires_at,
-}: Memory): MemoryLine => ({
-  namespace,
-  key,
-  value,
-  memory_type,
-  metadata,
-  created_by,
-  expires_at,
-});
+export function toLine(memory: Memory): MemoryLine {
+  const { key, value, memory_type, metadata, created_by, expires_at } = memory;
+  return { namespace: memory.namespace, key, value, memory_type, metadata, created_by, expires_at };
+}
 
 /**
  * Reads memories line by line and writes them page by page. A line that cannot be used ends the import with its
