@@ -8,6 +8,7 @@ import {
   invalid,
   memoryKey,
   namespace,
+  namespace,
   type Caller,
   type JsonObject,
 } from '#kernel';
