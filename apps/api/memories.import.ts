@@ -8,7 +8,6 @@ import {
   invalid,
   memoryKey,
   namespace,
-  namespace,
   type Caller,
   type JsonObject,
 } from '#kernel';
