@@ -1,5 +1,4 @@
-import { createHash, createHmac, hash, randomFillSync } from 'node:crypto';
-import { canonicalJson } from '#kernel';
+import { createHash, hash, randomFillSync } from 'node:crypto';
 
 /** One row of the table `audit`. */
 export interface Entry extends Header, Envelope {
@@ -12,7 +11,7 @@ export interface Entry extends Header, Envelope {
 }
 
 /** What is hashed in the clear: nothing in it names a person. */
-interface Header {
+export interface Header {
   position: number;
   stream_version: number;
   type: string;
@@ -21,7 +20,7 @@ interface Header {
 }
 
 /** Who and what an entry is about. The header holds only a commitment to it, because stream names hold user ids. */
-interface Envelope {
+export interface Envelope {
   event_id: string | null;
   stream: string;
   actor: string;
@@ -67,42 +66,58 @@ export function flawOf(entry: Entry, previous: Buffer): string | undefined {
   return undefined;
 }
 
-/** The canonical header (RFC 8785), at most 65,535 bytes. */
-function headerText(header: Header, envelope: Buffer, data: Buffer): string {
-  const { position, stream_version, type, schema_version, timestamp } = header;
-  return canonicalJson({
-    v: 1,
-    position: String(position),
-    stream_version: String(stream_version),
-    type,
-    schema_version,
-    timestamp,
-    envelope: envelope.toString('hex'),
+// Both texts are canonical JSON (RFC 8785): their values are strings, whole numbers and null, and their names stand in
+// order here, so JSON.stringify writes exactly what a canonicalizer would, at a fifth of the cost.
+
+/** The canonical header, at most 65,535 bytes. */
+export function headerText(header: Header, envelope: Buffer, data: Buffer): string {
+  return JSON.stringify({
     data: data.toString('hex'),
+    envelope: envelope.toString('hex'),
+    position: String(header.position),
+    schema_version: header.schema_version,
+    stream_version: String(header.stream_version),
+    timestamp: header.timestamp,
+    type: header.type,
+    v: 1,
   });
 }
 
-function envelopeText(envelope: Envelope): string {
-  const { event_id, stream, actor, agent_id, task_id, session_id, correlation_id, causation_id } = envelope;
-  const { memory_operation, memory_namespace, memory_entry_id } = envelope;
-  return canonicalJson({
-    event_id,
-    stream,
-    actor,
-    agent_id,
-    task_id,
-    session_id,
-    memory_operation,
-    memory_namespace,
-    memory_entry_id,
-    correlation_id,
-    causation_id,
+export function envelopeText(envelope: Envelope): string {
+  return JSON.stringify({
+    actor: envelope.actor,
+    agent_id: envelope.agent_id,
+    causation_id: envelope.causation_id,
+    correlation_id: envelope.correlation_id,
+    event_id: envelope.event_id,
+    memory_entry_id: envelope.memory_entry_id,
+    memory_namespace: envelope.memory_namespace,
+    memory_operation: envelope.memory_operation,
+    session_id: envelope.session_id,
+    stream: envelope.stream,
+    task_id: envelope.task_id,
   });
 }
 
 /** A salted commitment hides low-entropy content from guessing once the salt is gone. */
-const commitment = (salt: Buffer, what: 'envelope' | 'data', text: string): Buffer =>
-  createHmac('sha256', salt).update(what).update('\n').update(text).digest();
+const commitment = (salt: Buffer, what: 'envelope' | 'data', text: string): Buffer => hmac(salt, `${what}\n${text}`);
+
+/**
+ * HMAC-SHA-256 (RFC 2104) with a key of at most 64 bytes. `createHmac` makes a key object for every new key, which
+ * costs ten times as much as the two hashes, and every entry has a new key.
+ */
+export function hmac(key: Buffer, message: string): Buffer {
+  const text = Buffer.from(message);
+  const inner = Buffer.allocUnsafe(64 + text.length).fill(0x36, 0, 64);
+  const outer = Buffer.allocUnsafe(96).fill(0x5c, 0, 64);
+  for (let i = 0; i < key.length; i++) {
+    inner[i]! ^= key[i]!;
+    outer[i]! ^= key[i]!;
+  }
+  text.copy(inner, 64);
+  hash('sha256', inner, 'buffer').copy(outer, 64);
+  return hash('sha256', outer, 'buffer');
+}
 
 const leafHash = (header: string): Buffer => hash('sha256', `\0${header}`, 'buffer');
 const link = (previous: Buffer, leaf: Buffer): Buffer => createHash('sha256').update(previous).update(leaf).digest();

@@ -1,5 +1,5 @@
 import type { EventCatalog, JsonObject, Recorded } from '#kernel';
-import { sql, type Reader, type Sql } from '#storage';
+import { sql, type Reader } from '#storage';
 import type { Head, StreamSlice } from './audit-log.js';
 import { GENESIS } from './entry.js';
 import { upcast } from './upcast.js';
@@ -20,11 +20,6 @@ interface EventRow {
 /** Where an event has no id of its client's, its position is its name. */
 export const eventId = (id: string | null, position: number): string => id ?? `pos-${position}`;
 
-const columns: Sql = {
-  text: 'position, event_id, stream, stream_version AS version, type, schema_version, timestamp AS time, actor, correlation_id, data',
-  params: [],
-};
-
 /** Reads events from a connection, upcast to today's shapes. */
 export class LogReader {
   constructor(
@@ -35,16 +30,24 @@ export class LogReader {
   stream(stream: string, { from, asOf, limit = -1, backward = false }: StreamSlice = {}): Recorded[] {
     const until = asOf ?? Number.MAX_SAFE_INTEGER;
     const statement = backward
-      ? sql`SELECT ${columns} FROM audit WHERE stream = ${stream} AND stream_version <= ${from ?? Number.MAX_SAFE_INTEGER}
+      ? sql`SELECT position, event_id, stream, stream_version AS version, type, schema_version,
+                timestamp AS time, actor, correlation_id, data
+              FROM audit WHERE stream = ${stream} AND stream_version <= ${from ?? Number.MAX_SAFE_INTEGER}
               AND position <= ${until} ORDER BY stream_version DESC LIMIT ${limit}`
-      : sql`SELECT ${columns} FROM audit WHERE stream = ${stream} AND stream_version >= ${from ?? 0}
+      : sql`SELECT position, event_id, stream, stream_version AS version, type, schema_version,
+                timestamp AS time, actor, correlation_id, data
+              FROM audit WHERE stream = ${stream} AND stream_version >= ${from ?? 0}
               AND position <= ${until} ORDER BY stream_version LIMIT ${limit}`;
     return this.db.all<EventRow>(statement).map((row) => this.recorded(row));
   }
 
   all(after: number, limit: number): Recorded[] {
     return this.db
-      .all<EventRow>(sql`SELECT ${columns} FROM audit WHERE position > ${after} ORDER BY position LIMIT ${limit}`)
+      .all<EventRow>(
+        sql`SELECT position, event_id, stream, stream_version AS version, type, schema_version,
+                timestamp AS time, actor, correlation_id, data
+              FROM audit WHERE position > ${after} ORDER BY position LIMIT ${limit}`,
+      )
       .map((row) => this.recorded(row));
   }
 

@@ -191,8 +191,9 @@ export class Transactor {
 
   private load(decider: AnyDecider, stream: string): Folded {
     const known = this.folded.get(stream) ?? { state: decider.initial, version: 0, position: 0 };
-    const news = this.log.stream(stream, { from: known.version + 1 });
-    return news.length === 0 ? known : this.advance(decider, stream, known, news);
+    // Asking for the tip alone costs a quarter of asking for rows, and nearly always there are none.
+    if (this.writer.streamTip(stream).version === known.version) return known;
+    return this.advance(decider, stream, known, this.log.stream(stream, { from: known.version + 1 }));
   }
 
   private advance(

@@ -15,6 +15,7 @@ import type { MemoryType } from './memory.events.js';
 import {
   memoryAt,
   memoryIfAny,
+  memoryVersion,
   namespacesPage,
   operationOf,
   type Memory,
@@ -245,10 +246,13 @@ function nameOperation(error: unknown): never {
 function asOfWrite(
   reads: ReadSide,
   { namespace, key }: Address,
-  { position }: Decision,
+  { position, events }: Decision,
   { replayed }: WorkAnswer,
 ): Written<Memory> {
-  const value = reads.point(memoryIfAny, { namespace, key, as_of: position });
+  // A version is found by its position; where the write made none, the memory is what it was then.
+  const value =
+    (events.length > 0 ? reads.point(memoryVersion, position) : null) ??
+    reads.point(memoryIfAny, { namespace, key, as_of: position });
   if (value === null) throw notFound('memory', `${namespace}/${key}`);
   return { value, version: value.version, position, repeated: replayed };
 }

@@ -64,6 +64,14 @@ export const memoryIfAny = defineRead('memories.if-any', (db, input: MemoryInput
   return memory === undefined || memory.is_deleted ? null : memory;
 });
 
+/** The version that an event made, as it was made; `null` when the event made none. */
+export const memoryVersion = defineRead('memories.version', (db, id: number): Memory | null => {
+  const row = db.one<MemoryRow>(sql`SELECT id, namespace, key, value, memory_type, version, 0 AS is_deleted, metadata,
+      created_by, updated_by, created_at, updated_at, expires_at, task_id, session_id, published_from,
+      consolidated_into, requires_review FROM memory_entries WHERE id = ${id}`);
+  return row === undefined ? null : toMemory(row);
+});
+
 function find(db: Reader, { namespace, key, version, as_of }: MemoryInput): Memory | undefined {
   const conditions = [sql`namespace = ${namespace}`, sql`key = ${key}`];
   if (version !== undefined) conditions.push(sql`version = ${version}`);
@@ -275,6 +283,7 @@ const matches = (segments: string[], pattern: string[]): boolean =>
 export const memoryReads = [
   memoryAt,
   memoryIfAny,
+  memoryVersion,
   memoryHistory,
   memoriesPage,
   exportPage,

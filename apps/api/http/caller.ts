@@ -1,4 +1,4 @@
-import { hash, randomUUID } from 'node:crypto';
+import * as crypto from 'node:crypto';
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import { invalid, type Caller } from '#kernel';
@@ -26,14 +26,18 @@ export function callerOf(request: FastifyRequest): Caller {
 /** The client's request id where it is fit for a log line, else one of ours. */
 export const requestId = (headers: Record<string, string | string[] | undefined>): string => {
   const given = headers['x-request-id'];
-  return typeof given === 'string' && /^[\w.:-]{1,128}$/.test(given) ? given : randomUUID();
+  return typeof given === 'string' && /^[\w.:-]{1,128}$/.test(given) ? given : newId();
 };
+
+// Ids that grow with time keep the index on correlation_id growing at its end. Older Nodes know only random ones.
+const { randomUUIDv7 } = crypto as { randomUUIDv7?: () => string };
+const newId: () => string = randomUUIDv7 ?? crypto.randomUUID;
 
 function idempotency(request: FastifyRequest): Caller['idempotency'] {
   const key = visible(request.headers['idempotency-key'], 'Idempotency-Key');
   if (key === undefined) return undefined;
   const used = `${request.method} ${request.url}\n${JSON.stringify(request.body) ?? ''}`;
-  return { key, fingerprint: hash('sha256', used, 'base64url') };
+  return { key, fingerprint: crypto.hash('sha256', used, 'base64url') };
 }
 
 /** `"<version>"`; what follows a dash tells of shared state and is for caches only. */

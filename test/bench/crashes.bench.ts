@@ -1,0 +1,96 @@
+import { fork, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { ms, type Figure } from './report.js';
+import { freePort, quantile, send } from './running.js';
+
+const KILLS = Number(process.env['BENCH_KILLS'] ?? 100);
+
+/** kill -9 in the middle of writes, again and again on the same file. */
+export async function crashes(): Promise<Figure[]> {
+  const directory = mkdtempSync(join(tmpdir(), 'abathur-bench-'));
+  const port = await freePort();
+  const url = `http://127.0.0.1:${port}`;
+  const acknowledged: string[] = [];
+  const starts: number[] = [];
+  for (let round = 0; round < KILLS; round++) {
+    const begin = performance.now();
+    const child = start(directory, port);
+    await once(child, 'message');
+    starts.push(performance.now() - begin);
+    const writing = Array.from({ length: 16 }, (_, lane) => writeUntilDeath(url, `${round}-${lane}`, acknowledged));
+    await new Promise((resolve) => setTimeout(resolve, 100 + Math.random() * 200));
+    child.kill('SIGKILL');
+    await once(child, 'exit');
+    await Promise.all(writing);
+  }
+  const child = start(directory, port);
+  await once(child, 'message');
+  const kept = await keysOf(url);
+  const lost = acknowledged.filter((key) => !kept.has(key)).length;
+  const verification = (await send(`${url}/v1/audit/verify`, 'POST', {})) as { ok: boolean; checked: number };
+  child.kill('SIGKILL');
+  await once(child, 'exit');
+  rmSync(directory, { recursive: true });
+  const slowest = quantile(
+    starts.toSorted((a, b) => a - b),
+    0.5,
+  );
+  return [
+    {
+      what: `acknowledged writes lost in ${KILLS} kills`,
+      measured: `${lost} of ${acknowledged.length}`,
+      target: '0',
+      ok: lost === 0,
+    },
+    {
+      what: 'chain afterwards',
+      measured: verification.ok ? `verifies, ${verification.checked} entries` : 'broken',
+      target: 'verifies',
+      ok: verification.ok,
+    },
+    { what: 'start after a kill, median', measured: ms(slowest), target: '< 1 s', ok: slowest < 1000 },
+  ];
+}
+
+function start(directory: string, port: number): ChildProcess {
+  return fork(fileURLToPath(new URL('./server.js', import.meta.url)), {
+    env: {
+      ...process.env,
+      PORT: String(port),
+      ABATHUR_DB_PATH: join(directory, 'abathur.db'),
+      ABATHUR_LOG_LEVEL: 'silent',
+    },
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+  });
+}
+
+async function writeUntilDeath(url: string, lane: string, acknowledged: string[]): Promise<void> {
+  for (let n = 0; ; n++) {
+    const key = `${lane}-${n}`;
+    try {
+      await send(`${url}/v1/memories`, 'POST', { namespace: 'app:crash', key, value: { n } });
+    } catch {
+      return;
+    }
+    acknowledged.push(key);
+  }
+}
+
+async function keysOf(url: string): Promise<Set<string>> {
+  const keys = new Set<string>();
+  let cursor: string | null = null;
+  do {
+    const query: string = cursor === null ? '' : `&cursor=${cursor}`;
+    const page = (await send(`${url}/v1/memories?namespace_prefix=app:crash&limit=1000${query}`, 'GET')) as {
+      items: { key: string }[];
+      next_cursor: string | null;
+    };
+    for (const { key } of page.items) keys.add(key);
+    cursor = page.next_cursor;
+  } while (cursor !== null);
+  return keys;
+}

@@ -1,0 +1,30 @@
+import { bulk } from './bulk.bench.js';
+import { crashes } from './crashes.bench.js';
+import { reads } from './reads.bench.js';
+import { print, type Figure } from './report.js';
+import { writes } from './writes.bench.js';
+
+/** `npm run bench [-- part …]`: each figure beside its floor or peer, measured in the same run. */
+const parts: Record<string, [title: string, run: () => Promise<Figure[]>]> = {
+  writes: ['Writes', writes],
+  reads: ['Reads', reads],
+  bulk: ['Bulk, growth and memory', bulk],
+  crashes: ['Crashes', crashes],
+};
+
+const chosen = process.argv.slice(2);
+const unknown = chosen.find((name) => !(name in parts));
+if (unknown !== undefined) {
+  console.error(`bench: ${unknown} is not one of ${Object.keys(parts).join(', ')}`);
+  process.exit(64);
+}
+let missed = 0;
+for (const name of chosen.length > 0 ? chosen : Object.keys(parts)) {
+  const [title, run] = parts[name]!;
+  const figures = await run();
+  print(title, figures);
+  missed += figures.filter(({ ok }) => !ok).length;
+}
+console.log(
+  missed === 0 ? '\nAll figures are where they should be.' : `\n${missed} figures are not where they should be.`,
+);
