@@ -8,6 +8,7 @@ import { Draining } from './http/draining.js';
 import { ProblemFilter } from './http/problem.filter.js';
 import { MemoriesController } from './memories.controller.js';
 import { NamespacesController } from './namespaces.controller.js';
+import { SearchController } from './search.controller.js';
 import { SessionsController } from './sessions.controller.js';
 
 @Module({})
@@ -16,7 +17,7 @@ export class ApiModule {
     return {
       module: ApiModule,
       imports: [AssemblyModule.for(house)],
-      controllers: [SessionsController, MemoriesController, NamespacesController, AuditController, HealthController],
+      controllers: [SessionsController, MemoriesController, NamespacesController, SearchController, AuditController, HealthController],
       providers: [Draining, { provide: HOUSE, useValue: house }, { provide: APP_FILTER, useClass: ProblemFilter }],
     };
   }

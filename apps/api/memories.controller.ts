@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { Readable } from 'node:stream';
 import {
   Body,
@@ -39,10 +40,13 @@ import {
   ListMemoryVersions,
   PublishMemory,
   RestoreMemory,
+  SearchMemories,
   WriteMemory,
+  type SearchAnswer,
   type MemoryOperationInput,
   type WrittenMemory,
 } from '#memories/module';
+import { Metrics } from '#telemetry';
 import { parseJson } from './http/body.js';
 import { By } from './http/caller.js';
 import { ndjson } from './http/ndjson.js';
@@ -64,6 +68,8 @@ import {
   PublishMemoryBody,
   PutMemoryBody,
   RestoreMemoryBody,
+  SearchMemoriesBody,
+  SearchMemoriesResult,
   type BatchOperation,
 } from './memories.dto.js';
 import { importMemories, toLine } from './memories.import.js';
@@ -74,6 +80,7 @@ export class MemoriesController {
   constructor(
     private readonly commands: CommandBus,
     private readonly queries: QueryBus,
+    private readonly metrics: Metrics,
   ) {}
 
   /** Adds a memory; an address that is taken is refused. */
@@ -121,6 +128,26 @@ export class MemoriesController {
     const operations = body.operations.map(toOperation);
     const written: Written<unknown[]> = await this.commands.execute(new BatchMemories(by, operations));
     return { results: answerWrite(reply, written) };
+  }
+
+  /** Memories by meaning and by words, best first. */
+  @Post('search')
+  @HttpCode(200)
+  async search(@By() by: Caller, @Body() body: SearchMemoriesBody): Promise<SearchMemoriesResult> {
+    const { explain, weights, namespace_prefix, ...query } = body;
+    if (query.query.trim() === '') throw invalid('query', 'must not be blank');
+    const begin = performance.now();
+    const answer: SearchAnswer = await this.queries.execute(
+      new SearchMemories(by, {
+        ...query,
+        namespace_prefix: namespace_prefix === undefined ? undefined : namespacePrefix(namespace_prefix),
+        weights: { meaning: weights?.semantic ?? 0.7, words: weights?.keyword ?? 0.3 },
+      }),
+    );
+    this.metrics.searchDuration.observe({ mode: answer.mode }, (performance.now() - begin) / 1000);
+    if (answer.degraded) this.metrics.searchDegraded.inc();
+    const results = answer.results.map(({ score_details, ...hit }) => (explain ? { ...hit, score_details } : hit));
+    return { search_id: randomUUID(), mode: answer.mode, degraded: answer.degraded, results };
   }
 
   /** Copies a memory to a shared namespace; the source stays, and the copy says where it came from. */

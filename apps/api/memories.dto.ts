@@ -6,6 +6,7 @@ import {
   IsBoolean,
   IsIn,
   IsInt,
+  IsNumber,
   IsObject,
   IsOptional,
   IsString,
@@ -13,6 +14,7 @@ import {
   MaxLength,
   Min,
   MinLength,
+  ValidateNested,
 } from 'class-validator';
 import type { JsonObject } from '#kernel';
 import { MEMORY_TYPES, type MemoryType } from '#memories';
@@ -229,6 +231,79 @@ export class BatchMemoriesBody {
   operations!: BatchOperation[];
 }
 
+export class SearchWeights {
+  @IsNumber()
+  @Min(0)
+  @Max(1)
+  semantic: number = 0.7;
+
+  @IsNumber()
+  @Min(0)
+  @Max(1)
+  keyword: number = 0.3;
+}
+
+export class SearchMemoriesBody {
+  @IsString()
+  @MinLength(1)
+  @MaxLength(10_000)
+  query!: string;
+
+  @IsOptional()
+  @IsIn(['hybrid', 'semantic', 'keyword'])
+  mode: 'hybrid' | 'semantic' | 'keyword' = 'hybrid';
+
+  /** How the halves of a hybrid search are joined: their scores by weights, or their ranks. */
+  @IsOptional()
+  @IsIn(['weighted', 'rrf'])
+  fusion: 'weighted' | 'rrf' = 'weighted';
+
+  /** Whole segments: `user:al` does not match `user:alice`. */
+  @IsOptional()
+  @IsString()
+  @MaxLength(512)
+  namespace_prefix?: string;
+
+  @IsOptional()
+  @IsIn(MEMORY_TYPES)
+  memory_type?: MemoryType;
+
+  /** As in lists. */
+  @ApiProperty(ANY_OBJECT)
+  @IsOptional()
+  @IsObject()
+  filter?: JsonObject;
+
+  @ApiProperty({ type: 'integer' })
+  @IsOptional()
+  @IsInt()
+  @Min(1)
+  @Max(100)
+  limit: number = 10;
+
+  /** Smallest score of a result, 0 to 1. */
+  @IsOptional()
+  @IsNumber()
+  @Min(0)
+  @Max(1)
+  threshold: number = 0;
+
+  @IsOptional()
+  @ValidateNested()
+  weights?: SearchWeights;
+
+  /** A log position or an ISO-8601 time: what would have been found then. */
+  @IsOptional()
+  @IsString()
+  @MaxLength(40)
+  as_of?: string;
+
+  /** Say how each score came about. */
+  @IsOptional()
+  @IsBoolean()
+  explain: boolean = false;
+}
+
 export class GetMemoryQuery {
   @ApiProperty({ type: 'integer' })
   @IsOptional()
@@ -383,6 +458,42 @@ export class MemoryBody {
 export class MemoryPage {
   items!: MemoryBody[];
   next_cursor!: string | null;
+}
+
+export class LentScore {
+  fromBefore!: number;
+  fromAfter!: number;
+  fromSession!: number;
+}
+
+export class ScoreDetailsBody {
+  /** Share of the query's words that the text has; `null` when words did not find it. */
+  @ApiProperty({ type: 'number', nullable: true })
+  words!: number | null;
+  /** Nearness in meaning; `null` when meaning did not find it. */
+  @ApiProperty({ type: 'number', nullable: true })
+  meaning!: number | null;
+  /** Terms of the query that were found. */
+  matched!: string[];
+  /** The score before neighbours lent theirs. */
+  own!: number;
+  /** What the texts before and after it, and its session, lent. */
+  lent!: LentScore;
+}
+
+export class MemoryHitBody extends MemoryBody {
+  /** 0 to 1, higher is better. */
+  score!: number;
+  score_details?: ScoreDetailsBody;
+}
+
+export class SearchMemoriesResult {
+  search_id!: string;
+  @ApiProperty({ enum: ['hybrid', 'semantic', 'keyword'] })
+  mode!: 'hybrid' | 'semantic' | 'keyword';
+  /** Meaning was asked for, but could not be told: words alone answered. */
+  degraded!: boolean;
+  results!: MemoryHitBody[];
 }
 
 export class BatchResultBody {

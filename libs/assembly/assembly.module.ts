@@ -4,6 +4,7 @@ import { AuditLogModule } from '#audit-log/module';
 import { SqliteAuditLog } from '#audit-log';
 import { MemoriesModule } from '#memories/module';
 import { SessionsModule } from '#sessions/module';
+import { Meaning } from '#search';
 import { ReaderPool, ReadSide } from '#storage';
 import { Log, Metrics } from '#telemetry';
 import { Config } from './config.js';
@@ -19,6 +20,7 @@ export class AssemblyModule {
       { provide: Metrics, useValue: house.metrics },
       { provide: ReadSide, useValue: house.reads },
       { provide: ReaderPool, useValue: house.pool },
+      { provide: Meaning, useValue: house.meaning },
       { provide: SqliteAuditLog, useValue: house.auditLog },
     ];
     return {

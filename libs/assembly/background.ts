@@ -3,12 +3,14 @@ import { randomUUID } from 'node:crypto';
 import { decideStep, type SqliteAuditLog } from '#audit-log';
 import { DomainError, type Caller } from '#kernel';
 import type { Turn } from '#projections';
+import { embeddingBacklog, fillVectors, type EmbeddingModel } from '#search';
 import { session, sessionsToArchive } from '#sessions';
 import { projectors } from './features.js';
 import type { House } from './house.js';
 
 /** How often the loops look for work when there was none, and at most wait after failures, in milliseconds. */
 const CATCH_UP_IDLE = 250;
+const EMBED_IDLE = 250;
 const HOUSEKEEPING_EVERY = 60_000;
 const LONGEST_BACKOFF = 30_000;
 
@@ -19,6 +21,7 @@ export function startBackground(house: House): () => Promise<void> {
     ...projectors
       .filter(({ mode }) => mode === 'catch-up')
       .map(({ name }) => loop(house, `catch-up ${name}`, () => catchUp(house, name), stop.signal)),
+    loop(house, 'embed', embedStep(house), stop.signal),
     loop(house, 'housekeeping', () => housekeeping(house), stop.signal),
   ];
   return async () => {
@@ -42,6 +45,34 @@ async function loop({ log }: House, name: string, step: () => Promise<number>, s
     }
     if (rest > 0) await sleep(rest, undefined, { signal }).catch(() => undefined);
   }
+}
+
+/** Gives texts their vectors, but only while nobody waits for the writer. */
+function embedStep({ auditLog, reads, meaning: { embedder }, metrics, writer }: House): () => Promise<number> {
+  let model: EmbeddingModel | undefined;
+  return async () => {
+    const { model: name, dimensions } = embedder;
+    model ??= await auditLog.chore<EmbeddingModel>('register-model', { name, dimensions });
+    const begin = performance.now();
+    const { stored, parked } = await fillVectors(embedder, model, {
+      backlog: (of, limit) => reads.scan(embeddingBacklog, { model: of, limit }),
+      store: async (of, vectors) => {
+        await quiet(writer);
+        return auditLog.chore('store-vectors', { model: of, vectors });
+      },
+      park: (of, text_id, reason) =>
+        auditLog.chore('park-text', { model: of, text_id, reason, time: new Date().toISOString() }),
+    });
+    metrics.embeddings.inc({ result: 'stored' }, stored);
+    metrics.embeddings.inc({ result: 'parked' }, parked);
+    if (stored > 0) metrics.embedDuration.observe((performance.now() - begin) / 1000);
+    return stored + parked > 0 ? 0 : EMBED_IDLE;
+  };
+}
+
+/** Waits until no write waits, but not for ever: under constant load the backlog still gets smaller. */
+async function quiet(writer: { depth: number }): Promise<void> {
+  for (let waited = 0; writer.depth > 0 && waited < 1000; waited += 10) await sleep(10);
 }
 
 async function catchUp({ auditLog, metrics }: House, name: string): Promise<number> {

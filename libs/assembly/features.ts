@@ -1,5 +1,6 @@
 import { auditReads } from '#audit-log';
-import { memories } from '#memories';
+import { memories, memorySearchable } from '#memories';
+import { searchProjector, searchReads } from '#search';
 import { projectionStatus, type Feature, type Projector } from '#projections';
 import { sessions } from '#sessions';
 import type { AnyDecider, EventCatalog } from '#kernel';
@@ -10,7 +11,12 @@ import { activityProjector } from './activity.projector.js';
 const features: Feature[] = [
   sessions,
   memories,
-  { catalog: {}, deciders: [], projectors: [activityProjector], reads: [...auditReads, projectionStatus] },
+  {
+    catalog: {},
+    deciders: [],
+    projectors: [activityProjector, searchProjector([memorySearchable])],
+    reads: [...auditReads, projectionStatus, ...searchReads],
+  },
 ];
 
 export const catalog: EventCatalog = Object.assign({}, ...features.map((feature) => feature.catalog)) as EventCatalog;

@@ -2,9 +2,11 @@ import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { SqliteAuditLog, WriterClient } from '#audit-log';
 import { projectionStatus } from '#projections';
+import { Meaning } from '#search';
 import { Database, migrate, ReaderPool, readMigrations, ReadSide } from '#storage';
 import { Log, Metrics } from '#telemetry';
 import type { Config } from './config.js';
+import { chooseEmbedder, embedderFor } from './embedders.js';
 import { catalog } from './features.js';
 import { PROJECT_ROOT, VERSION } from './project.js';
 
@@ -18,11 +20,12 @@ export interface House {
   reads: ReadSide;
   writer: WriterClient;
   auditLog: SqliteAuditLog;
+  meaning: Meaning;
   close(): Promise<void>;
 }
 
 /** Migrates, then opens: the main thread's reading connection, the reader threads and the writer thread. */
-export function openHouse(config: Config): House {
+export async function openHouse(config: Config): Promise<House> {
   const { ABATHUR_DB_PATH: path, ABATHUR_DB_SYNCHRONOUS: synchronous } = config;
   const log = Log.create(config.ABATHUR_LOG_LEVEL);
   const metrics = new Metrics(VERSION);
@@ -36,13 +39,22 @@ export function openHouse(config: Config): House {
     max: config.ABATHUR_DB_POOL_MAX,
     acquireTimeout: config.ABATHUR_DB_POOL_TIMEOUT_MS,
   });
+  const reads = new ReadSide(db, pool);
+  const embedder = await chooseEmbedder(config, (error) => log.error('embeddings-down', error));
+  const meaning = new Meaning(
+    reads,
+    embedder,
+    (name, dimensions) => embedderFor(config, name, dimensions),
+    (error) => log.warn('search-degraded', { reason: (error as Error).message }),
+  );
   const house = {
     config,
     log,
     metrics,
     db,
     pool,
-    reads: new ReadSide(db, pool),
+    reads,
+    meaning,
     writer,
     auditLog: new SqliteAuditLog(db, catalog, writer),
     close: async () => {

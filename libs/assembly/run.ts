@@ -16,7 +16,7 @@ export type Program = (house: House) => Promise<() => Promise<void>>;
  */
 export async function run(program: Program): Promise<void> {
   try {
-    const house = openHouse(readConfig(process.env));
+    const house = await openHouse(readConfig(process.env));
     house.writer.onDeath = (error) => {
       house.log.error('writer-died', error);
       house.log.flush();

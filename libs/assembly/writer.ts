@@ -1,10 +1,24 @@
 import { LogReader, LogWriter, Transactor, Writer } from '#audit-log';
 import { Projections } from '#projections';
+import { parkText, registerModel, storeVector, type EmbeddingModel } from '#search';
 import { sql, type Database } from '#storage';
 import { catalog, deciders, projectors, reads } from './features.js';
 
 /** How long an idempotency key is remembered, in milliseconds. */
 const COMMIT_MEMORY = 24 * 3600 * 1000;
+
+export interface StoreVectors {
+  model: EmbeddingModel;
+  vectors: { text_id: number; vector: Float32Array }[];
+}
+
+export interface ParkText {
+  model: EmbeddingModel;
+  text_id: number;
+  reason: string;
+  /** ISO-8601 UTC. */
+  time: string;
+}
 
 /** The writer with all features, on a connection of its own. */
 export function assembleWriter(db: Database): Writer {
@@ -17,6 +31,18 @@ export function assembleWriter(db: Database): Writer {
     onEnd: (position) => projections.onEnd(position),
     chores: {
       'catch-up': (name) => projections.turn(projectors.find((projector) => projector.name === name)!),
+      'register-model': (input) => {
+        const { name, dimensions } = input as Pick<EmbeddingModel, 'name' | 'dimensions'>;
+        return registerModel(db, name, dimensions);
+      },
+      'store-vectors': (input) => {
+        const { model, vectors } = input as StoreVectors;
+        return vectors.filter(({ text_id, vector }) => storeVector(db, model, text_id, vector)).length;
+      },
+      'park-text': (input) => {
+        const { model, text_id, reason, time } = input as ParkText;
+        parkText(db, model, text_id, reason, time);
+      },
       'forget-commits': (now) => {
         const before = new Date(Date.parse(now as string) - COMMIT_MEMORY).toISOString();
         return db.run(sql`DELETE FROM commits WHERE created_at < ${before}`).changes;

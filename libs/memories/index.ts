@@ -3,15 +3,17 @@ import { memory } from './memory.decider.js';
 import { memoryCatalog } from './memory.events.js';
 import { memoriesProjector } from './memory.projector.js';
 import { memoryReads } from './memory.reads.js';
+import { searchMemories } from './memory.search.js';
 
 /** What writer and reader threads need to know; the Nest side is `#memories/module`. */
 export const memories: Feature = {
   catalog: memoryCatalog,
   deciders: [memory],
   projectors: [memoriesProjector],
-  reads: memoryReads,
+  reads: [...memoryReads, searchMemories],
 };
 
 export { memory } from './memory.decider.js';
 export { MEMORY_TYPES, type MemoryEvent, type MemoryType } from './memory.events.js';
 export type { Memory, NamespaceCount } from './memory.reads.js';
+export { memorySearchable } from './memory.searchable.js';

@@ -23,4 +23,6 @@ export {
   ListMemories,
   ListMemoryVersions,
   ListNamespaces,
+  SearchMemories,
+  type SearchAnswer,
 } from './memory.queries.js';

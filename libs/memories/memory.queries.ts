@@ -2,6 +2,7 @@ import { QueryHandler, type IQueryHandler } from '@nestjs/cqrs';
 import { createPatch, type Operation } from 'rfc6902';
 import { resolveAsOf, SqliteAuditLog } from '#audit-log';
 import type { Caller, Page } from '#kernel';
+import { Meaning, type TextQuery } from '#search';
 import { ReadSide } from '#storage';
 import {
   exportPage,
@@ -17,6 +18,8 @@ import {
   type NamespaceCount,
   type NamespacesInput,
 } from './memory.reads.js';
+
+import { MEMORY_WORDS, searchMemories, type MemoryHit, type MemorySearchInput } from './memory.search.js';
 
 /** A read's input as a client spells it: `as_of` may be a time or a position. */
 type AsOf<Input> = Omit<Input, 'as_of'> & { as_of?: string };
@@ -54,6 +57,20 @@ export class ExportMemories {
     readonly by: Caller,
     readonly input: Pick<ExportInput, 'namespace_prefix' | 'memory_type'>,
   ) {}
+}
+
+export class SearchMemories {
+  constructor(
+    readonly by: Caller,
+    readonly input: AsOf<Omit<MemorySearchInput, 'meaning'>>,
+  ) {}
+}
+
+export interface SearchAnswer {
+  mode: TextQuery['mode'];
+  /** Meaning was asked for, but could not be told: words alone answered. */
+  degraded: boolean;
+  results: MemoryHit[];
 }
 
 export class ListNamespaces {
@@ -128,6 +145,27 @@ export class ExportMemoriesHandler implements IQueryHandler<ExportMemories> {
   }
 }
 
+@QueryHandler(SearchMemories)
+export class SearchMemoriesHandler implements IQueryHandler<SearchMemories> {
+  constructor(
+    private readonly reads: ReadSide,
+    private readonly meaning: Meaning,
+  ) {}
+
+  async execute({ by, input }: SearchMemories): Promise<SearchAnswer> {
+    const as_of = resolveAsOf(this.reads, input.as_of, by.time);
+    const meaning = input.mode === 'keyword' ? undefined : await this.meaning.of(input.query, MEMORY_WORDS);
+    // Without meaning there are still words, whatever was asked for.
+    const degraded = input.mode !== 'keyword' && meaning === undefined;
+    const mode = degraded ? 'keyword' : input.mode;
+    return {
+      mode: input.mode,
+      degraded,
+      results: await this.reads.scan(searchMemories, { ...input, mode, as_of, meaning }),
+    };
+  }
+}
+
 @QueryHandler(ListNamespaces)
 export class ListNamespacesHandler implements IQueryHandler<ListNamespaces> {
   constructor(private readonly reads: ReadSide) {}
@@ -143,5 +181,6 @@ export const memoryQueryHandlers = [
   ListMemoryVersionsHandler,
   DiffMemoryHandler,
   ExportMemoriesHandler,
+  SearchMemoriesHandler,
   ListNamespacesHandler,
 ];

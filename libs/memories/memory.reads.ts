@@ -147,6 +147,15 @@ export const memoriesPage = defineRead(
   },
 );
 
+/** Versions by id, as they are or as they were at a position. */
+export function memoriesById(db: Reader, ids: number[], asOf: number | undefined): Map<number, Memory> {
+  const rows = db.all<MemoryRow>(
+    sql`SELECT ${asOf === undefined ? columns : columnsAsOf(asOf)} FROM memory_entries m
+        WHERE id IN (SELECT value FROM json_each(${JSON.stringify(ids)}))`,
+  );
+  return new Map(rows.map((row) => [row.id, toMemory(row)]));
+}
+
 export interface ExportInput extends Pick<MemoriesFilter, 'namespace_prefix' | 'memory_type'> {
   /** Only ids above this one. */
   after: number;
@@ -172,7 +181,8 @@ export const operationOf = defineRead('memories.operation-of', (db, id: number):
   );
 });
 
-function memoryConditions(filter: MemoriesFilter & { as_of?: number }): Sql[] {
+/** The filter of lists and searches, over `memory_entries m`. */
+export function memoryConditions(filter: MemoriesFilter & { as_of?: number }): Sql[] {
   const { namespace_prefix, memory_type, key_prefix, created_by, updated_after, updated_before, as_of } = filter;
   const conditions: Sql[] = [];
   if (namespace_prefix !== undefined) conditions.push(inNamespace(namespace_prefix));

@@ -1,6 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import Sqlite from 'better-sqlite3';
+import * as sqliteVec from 'sqlite-vec';
 import { DomainError } from '#kernel';
 import type { Sql } from './sql.js';
 
@@ -44,6 +45,7 @@ export class Database implements Reader {
     const connection = new Sqlite(path, { readonly, fileMustExist: readonly, timeout: 5000 });
     try {
       refuseOldSqlite(connection);
+      sqliteVec.load(connection);
       for (const pragma of pragmas(readonly, synchronous)) connection.pragma(pragma);
     } catch (error) {
       connection.close();

@@ -58,6 +58,11 @@ export class Metrics {
     'projection',
   ]);
 
+  readonly embeddings = this.counter('abathur_embeddings_total', 'Texts given to the embedder.', ['result']);
+  readonly embedDuration = this.histogram('abathur_embedding_duration_seconds', 'One turn of the embedder.');
+  readonly searchDuration = this.histogram('abathur_search_duration_seconds', 'From a query to its results.', ['mode']);
+  readonly searchDegraded = this.counter('abathur_search_degraded_total', 'Searches that words alone answered.');
+
   private readonly refreshers: (() => void)[] = [];
 
   constructor(version: string) {

@@ -1,5 +1,6 @@
 import { bulk } from './bulk.bench.js';
 import { crashes } from './crashes.bench.js';
+import { locomo } from './locomo.bench.js';
 import { reads } from './reads.bench.js';
 import { print, type Figure } from './report.js';
 import { writes } from './writes.bench.js';
@@ -10,6 +11,7 @@ const parts: Record<string, [title: string, run: () => Promise<Figure[]>]> = {
   reads: ['Reads', reads],
   bulk: ['Bulk, growth and memory', bulk],
   crashes: ['Crashes', crashes],
+  locomo: ['Retrieval', locomo],
 };
 
 const chosen = process.argv.slice(2);

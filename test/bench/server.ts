@@ -12,7 +12,7 @@ import { createApp } from '../../apps/api/app.js';
  */
 const variant = process.env['BENCH_VARIANT'] ?? 'full';
 delete process.env['BENCH_VARIANT'];
-const house = openHouse(readConfig(process.env));
+const house = await openHouse(readConfig(process.env));
 await seed(house.auditLog);
 
 const app = await createApp(variants(house)[variant]!());

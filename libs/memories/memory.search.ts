@@ -1,0 +1,77 @@
+import type { Json, JsonObject } from '#kernel';
+import { metadataWords, searchTexts, type Corpus, type Found, type TextQuery } from '#search';
+import { and, defineRead, sql, type Reader } from '#storage';
+import { memoriesById, memoryConditions, type Memory } from './memory.reads.js';
+import type { MemoryType } from './memory.events.js';
+import { memoryText } from './memory.searchable.js';
+
+export interface MemorySearchInput extends TextQuery {
+  namespace_prefix?: string;
+  memory_type?: MemoryType;
+  filter?: Json;
+  as_of?: number;
+}
+
+export interface MemoryHit extends Memory {
+  /** 0..1, higher is better. */
+  score: number;
+  score_details: Found['details'];
+}
+
+export const MEMORY_WORDS = { words: 'memory_words', vocabulary: 'memory_vocabulary' };
+
+/** Memories by meaning and by words, best first. The filter is that of lists, applied inside the search. */
+export const searchMemories = defineRead('memories.search', (db, input: MemorySearchInput): MemoryHit[] => {
+  const { namespace_prefix, memory_type, filter, as_of, ...query } = input;
+  const corpus = memoryCorpus(db, { namespace_prefix, memory_type, filter, as_of });
+  const found = searchTexts(db, corpus, query);
+  const memories = memoriesById(
+    db,
+    found.map(({ id }) => id),
+    as_of,
+  );
+  return found.map(({ id, score, details }) => ({ ...memories.get(id)!, score, score_details: details }));
+});
+
+type Filter = Pick<MemorySearchInput, 'namespace_prefix' | 'memory_type' | 'filter' | 'as_of'>;
+
+function memoryCorpus(db: Reader, filter: Filter): Corpus {
+  const where = and(memoryConditions(filter));
+  return {
+    source: 'memory',
+    ...MEMORY_WORDS,
+    table: 'memory_entries m',
+    row: 'm',
+    where,
+    indexed: indexedPart(filter),
+    needsRow: filter.filter !== undefined,
+    past: filter.as_of !== undefined,
+    texts: (ids) => {
+      const rows = db.all<{ id: number; value: string; metadata: string }>(
+        sql`SELECT m.id, m.value, m.metadata FROM memory_entries m
+            WHERE m.id IN (SELECT value FROM json_each(${JSON.stringify(ids)})) AND ${where}`,
+      );
+      return new Map(
+        rows.map(({ id, value, metadata }) => [
+          id,
+          { text: textOf(value), metadata: metadataWords(JSON.parse(metadata)) },
+        ]),
+      );
+    },
+  };
+}
+
+/** The namespace and the type stand in the search entries, too. */
+function indexedPart({ namespace_prefix, memory_type }: Filter): Corpus['indexed'] {
+  if (namespace_prefix === undefined && memory_type === undefined) return undefined;
+  const conditions = [];
+  if (namespace_prefix !== undefined) {
+    conditions.push(
+      sql`(e.namespace = ${namespace_prefix} OR (e.namespace >= ${`${namespace_prefix}:`} AND e.namespace < ${`${namespace_prefix};`}))`,
+    );
+  }
+  if (memory_type !== undefined) conditions.push(sql`e.memory_type = ${memory_type}`);
+  return and(conditions);
+}
+
+const textOf = (value: string): string => memoryText(JSON.parse(value) as JsonObject);

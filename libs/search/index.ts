@@ -1,0 +1,21 @@
+export { closeness, UnembeddableText, type Embedder, type QueryVector } from './embeddings.js';
+export { fillVectors, type FillPorts, type Filling } from './fill.js';
+export { fuseRanks, fuseWeighted, DEFAULT_WEIGHTS, type Weights } from './fuse.js';
+export { LocalEmbedder } from './local-embedder.js';
+export { Meaning, type QueryMeaning } from './meaning.js';
+export { sequenceOf } from './neighbours.js';
+export { OllamaEmbedder } from './ollama-embedder.js';
+export { searchProjector } from './search.projector.js';
+export { embeddingBacklog, searchReads, searchStatus, type SearchStatus } from './search.reads.js';
+export { searchTexts, type Corpus, type Found, type Fusion, type SearchMode, type TextQuery } from './search.js';
+export type { Searchable, SearchChange } from './searchable.js';
+export {
+  missingTexts,
+  type MissingText,
+  parkText,
+  rebuildVectorIndex,
+  registerModel,
+  storeVector,
+  type EmbeddingModel,
+} from './vector-store.js';
+export { metadataWords } from './words.js';

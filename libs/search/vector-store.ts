@@ -1,0 +1,112 @@
+import { sql, type Database, type Reader } from '#storage';
+import { CODE_VERSION, COARSE_BITS, signCode } from './vector-code.js';
+
+/** A model that has vectors here. */
+export interface EmbeddingModel {
+  id: number;
+  name: string;
+  dimensions: number;
+}
+
+/** One vector has one id in all tables: model_id * 2^40 + text_id, below 2^53, so a plain number. */
+export const MODEL_STRIDE = 2 ** 40;
+export const COARSE_BYTES = COARSE_BITS / 8;
+
+export function findModel(db: Reader, name: string, dimensions: number): EmbeddingModel | undefined {
+  return db.one<EmbeddingModel>(
+    sql`SELECT id, name, dimensions FROM embedding_models
+        WHERE name = ${name} AND dimensions = ${dimensions} AND code_version = ${CODE_VERSION}`,
+  );
+}
+
+/** The model of that name and size, registered at its first use. */
+export function registerModel(db: Database, name: string, dimensions: number): EmbeddingModel {
+  db.run(
+    sql`INSERT INTO embedding_models (name, dimensions, code_version) VALUES (${name}, ${dimensions}, ${CODE_VERSION})
+        ON CONFLICT DO NOTHING`,
+  );
+  const model = findModel(db, name, dimensions);
+  if (model === undefined)
+    throw new Error(`Codes of ${name} were made by another version of this program: rebuild them`);
+  return model;
+}
+
+export interface MissingText {
+  id: number;
+  text: string;
+}
+
+/** Texts in use that have no vector of this model yet and are not parked. */
+export function missingTexts(db: Reader, model: EmbeddingModel, limit: number): MissingText[] {
+  const base = model.id * MODEL_STRIDE;
+  return db.all<MissingText>(
+    sql`SELECT t.id, t.text FROM search_texts t
+        WHERE NOT EXISTS (SELECT 1 FROM embedding_codes c WHERE c.id = ${base} + t.id)
+          AND NOT EXISTS (SELECT 1 FROM embedding_failures f WHERE f.id = ${base} + t.id)
+          AND EXISTS (SELECT 1 FROM search_entries e WHERE e.text_id = t.id)
+        ORDER BY t.id LIMIT ${limit}`,
+  );
+}
+
+/** Keeps the vector of a text; the same text again changes nothing. Inside the writer's transaction. */
+export function storeVector(db: Database, model: EmbeddingModel, textId: number, vector: Float32Array): boolean {
+  const unit = unitVector(model, vector);
+  const id = model.id * MODEL_STRIDE + textId;
+  const { changes } = db.run(
+    sql`INSERT INTO document_embeddings_data (id, model_id, text_sha256, dimensions, vector)
+        SELECT ${id}, ${model.id}, text_sha256, ${model.dimensions}, ${bytes(unit)} FROM search_texts WHERE id = ${textId}
+        ON CONFLICT DO NOTHING`,
+  );
+  if (changes === 0) return false;
+  const code = bytes(signCode(unit));
+  db.run(sql`INSERT INTO embedding_codes (id, code) VALUES (${id}, ${code})`);
+  // vec0 takes integers only as BigInt: a JavaScript number is bound as REAL.
+  db.run(
+    sql`INSERT INTO document_embeddings (id, model_id, code)
+        VALUES (${BigInt(id)}, ${BigInt(model.id)}, vec_bit(${code.subarray(0, COARSE_BYTES)}))`,
+  );
+  db.run(sql`UPDATE embedding_models SET vector_count = vector_count + 1 WHERE id = ${model.id}`);
+  return true;
+}
+
+/** Parks a text that could not be embedded, with the reason. */
+export function parkText(db: Database, model: EmbeddingModel, textId: number, reason: string, time: string): void {
+  db.run(
+    sql`INSERT INTO embedding_failures (id, attempts, reason, failed_at)
+        VALUES (${model.id * MODEL_STRIDE + textId}, 1, ${reason}, ${time})
+        ON CONFLICT (id) DO UPDATE SET attempts = attempts + 1, reason = excluded.reason, failed_at = excluded.failed_at`,
+  );
+}
+
+/** Makes vec0's table anew from the codes: repairs it, and gives back the holes that deletes leave. */
+export function rebuildVectorIndex(db: Database): number {
+  return db.transaction(() => {
+    db.exec(`DROP TABLE document_embeddings;
+      CREATE VIRTUAL TABLE document_embeddings USING vec0 (
+        id INTEGER PRIMARY KEY, model_id INTEGER PARTITION KEY, code BIT[${COARSE_BITS}], chunk_size = 1024)`);
+    const { changes } = db.run(
+      sql`INSERT INTO document_embeddings (id, model_id, code)
+          SELECT id, id / 1099511627776, vec_bit(substr(code, 1, 128)) FROM embedding_codes ORDER BY id`,
+    );
+    db.run(
+      sql`UPDATE embedding_models SET vector_count =
+            (SELECT count(*) FROM embedding_codes c WHERE c.id / 1099511627776 = embedding_models.id)`,
+    );
+    return changes;
+  });
+}
+
+/** The vector at length one; refuses what has no direction or the wrong size, so that no NaN ever reaches a ranking. */
+export function unitVector({ name, dimensions }: EmbeddingModel, vector: Float32Array): Float32Array {
+  if (vector.length !== dimensions) {
+    throw new RangeError(`Model ${name} has ${dimensions} dimensions, the vector has ${vector.length}`);
+  }
+  let square = 0;
+  for (const x of vector) square += x * x;
+  if (!(square > 0) || !Number.isFinite(square)) throw new RangeError('A vector must be finite and not all zeros');
+  const scale = 1 / Math.sqrt(square);
+  return vector.map((x) => x * scale);
+}
+
+export const bytes = (array: Float32Array | Uint8Array): Buffer =>
+  Buffer.from(array.buffer, array.byteOffset, array.byteLength);
