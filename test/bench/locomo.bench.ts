@@ -69,11 +69,12 @@ async function load({ url }: Running, { sample_id, sessions }: Conversation): Pr
 }
 
 async function allEmbedded({ url }: Running): Promise<void> {
-  for (;;) {
+  for (let looked = 0; looked < 600; looked++) {
     const { backlog, lag } = (await send(`${url}/v1/search/status`, 'GET')) as { backlog: number; lag: number };
     if (backlog === 0 && lag === 0) return;
     await new Promise((resolve) => setTimeout(resolve, 200));
   }
+  throw new Error('The backlog of embeddings does not get empty');
 }
 
 async function ask(

@@ -1,4 +1,4 @@
-import { openHouse, readConfig, seed, type House } from '#assembly';
+import { openHouse, readConfig, seed, startBackground, type House } from '#assembly';
 import { assembleWriter, catalog } from '#assembly';
 import { SqliteAuditLog, type Settler } from '#audit-log';
 import { Database, ReadSide } from '#storage';
@@ -17,6 +17,7 @@ await seed(house.auditLog);
 
 const app = await createApp(variants(house)[variant]!());
 await app.listen(house.config.PORT, house.config.HOST);
+if (variant === 'full') startBackground(house);
 process.send?.('ready');
 
 function variants(open: House): Record<string, () => House> {
