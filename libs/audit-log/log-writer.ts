@@ -151,7 +151,7 @@ export class LogWriter {
   private knownEvents({ events }: Commit): Receipt | undefined {
     const known = events.map(({ stream, id }) => (id === undefined ? undefined : this.find(stream, [id]).get(id)));
     const hits = known.filter((event) => event !== undefined);
-    if (hits.length === 0) return undefined;
+    if (hits.length === 0) return refuseTwins(events);
     if (hits.length < events.length) {
       throw conflict('event-id-used', `Event id ${hits[0]!.event_id} is taken in ${hits[0]!.stream}.`);
     }
@@ -217,6 +217,18 @@ export const committedEvent = ({ stream, event_id, version, position }: Recorded
   version,
   position,
 });
+
+/** Two events of one commit cannot have the same id: the second would be a repetition of what is not there yet. */
+function refuseTwins(events: NewEvent[]): undefined {
+  const ids = new Set<string>();
+  for (const { stream, id } of events) {
+    if (id === undefined) continue;
+    const before = ids.size;
+    if (ids.add(JSON.stringify([stream, id])).size === before) {
+      throw conflict('event-id-used', `Event id ${id} comes twice for ${stream}.`);
+    }
+  }
+}
 
 const digest = (text: string): string => hash('sha256', text, 'base64url');
 
