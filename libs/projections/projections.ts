@@ -1,6 +1,6 @@
 import type { LogReader } from '#audit-log';
 import type { Recorded } from '#kernel';
-import { sql, type Database } from '#storage';
+import { join, sql, type Database } from '#storage';
 import { project, type Projector } from './projector.js';
 
 export interface Turn {
@@ -52,9 +52,15 @@ export class Projections {
 
   /** Moves the checkpoints of all inline projections past what {@link onAppend} has projected. */
   onEnd(position: number): void {
+    // Only its own: another program's projectors on this file have not seen these events.
+    const own = join(
+      this.inline.map(({ name }) => sql`${name}`),
+      ', ',
+      'NULL',
+    );
     this.db.run(
       sql`UPDATE projections SET position = ${position}, updated_at = (SELECT timestamp FROM audit WHERE position = ${position})
-          WHERE mode = 'inline'`,
+          WHERE name IN (${own})`,
     );
   }
 
