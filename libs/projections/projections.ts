@@ -70,8 +70,8 @@ export class Projections {
     const events = this.log.all(from, limit);
     const last = events.at(-1);
     if (last === undefined) return { events: 0, position: from };
-    if (events[0]!.position !== from + 1)
-      throw new Error(`${name} is at ${from}, but the log goes on at ${events[0]!.position}`);
+    const hole = events.findIndex(({ position }, index) => position !== from + 1 + index);
+    if (hole >= 0) throw new Error(`${name} is at ${from + hole}, but the log goes on at ${events[hole]!.position}`);
     this.apply({ name, ...rest }, events);
     const { changes } = this.db.run(
       sql`UPDATE projections SET position = ${last.position}, updated_at = ${last.time}
