@@ -221,6 +221,25 @@ describe('R-A4 The chain of the log', () => {
     });
   });
 
+  it('is verified slice by slice when it is long: nothing between two slices is overlooked', async () => {
+    const long = openTestHouse();
+    const event = { stream: 'session:long', type: 'SessionDeleted', data: { session_id: 'long' } };
+    for (let n = 0; n < 21; n++) {
+      const events = Array.from({ length: 500 }, (_, m) => ({ ...event, stream: `session:${n}-${m}` }));
+      const proposer = { actor: 'tester', correlation_id: 'long' };
+      await long.log.commit({ id: `${n}`, conditions: [], events, proposer, time: '2026-01-02T03:04:05.678Z' });
+    }
+    expect(await verify(long.db)).toMatchObject({ ok: true, checked: 10_500 });
+    long.db.exec('DROP TRIGGER audit_is_never_updated; DROP TRIGGER audit_is_never_deleted');
+    for (const position of [10_001, 10_000]) {
+      long.db.exec(`UPDATE audit SET actor = 'forger' WHERE position = ${position}`);
+      expect(await verify(long.db)).toMatchObject({ ok: false, broken_at: position, checked: position - 1 });
+    }
+    long.db.exec('DELETE FROM audit WHERE position = 10000');
+    expect(await verify(long.db)).toMatchObject({ broken_at: 10_000, reason: 'the entry is missing' });
+    long.close();
+  });
+
   describe('R-A1 is append only', () => {
     it.each([
       ['an update', `UPDATE audit SET actor = 'forger' WHERE position = 3`],

@@ -232,6 +232,20 @@ describe('R-A5 A projection', () => {
     });
   });
 
+  describe('replayed from the log', () => {
+    it('stops at a hole, wherever it is', async () => {
+      await append(house.log, 9);
+      house.db.exec('DROP TRIGGER audit_is_never_deleted; DELETE FROM audit WHERE position IN (5, 8)');
+      const scratch = Database.open({ path: ':memory:' });
+      scratch.exec('CREATE TABLE seen (id INTEGER PRIMARY KEY, position INTEGER NOT NULL)');
+      for (const page of [1, 3, 4, 100]) {
+        const replaying = () => replay(new LogReader(house.db, catalog), [witness('inline')], scratch, page);
+        expect(replaying).toThrow('The log has no entry 5');
+      }
+      scratch.close();
+    });
+  });
+
   describe('of the product', () => {
     it.each(all.filter(({ mode }) => mode === 'inline'))(
       '$name fills itself again from an old log',
