@@ -57,6 +57,13 @@ export class ListAuditEventsQuery extends PageQuery {
   @IsIn(OPERATIONS)
   memory_operation?: (typeof OPERATIONS)[number];
 
+  /** Id of the memory version that the entry made, deleted or restored. */
+  @ApiProperty({ type: 'integer' })
+  @IsOptional()
+  @IsInt()
+  @Min(1)
+  memory_entry_id?: number;
+
   @IsOptional()
   @IsString()
   @MaxLength(256)

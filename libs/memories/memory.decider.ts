@@ -1,5 +1,5 @@
-import { isDeepStrictEqual } from 'node:util';
 import {
+  canonicalJson,
   conflict,
   invalid,
   notFound,
@@ -183,7 +183,7 @@ const about = (
 
 const sameContent = (one: MemoryContent, other: MemoryContent): boolean =>
   one.memory_type === other.memory_type &&
-  isDeepStrictEqual(one.value, other.value) &&
-  isDeepStrictEqual(one.metadata, other.metadata);
+  canonicalJson(one.value) === canonicalJson(other.value) &&
+  canonicalJson(one.metadata) === canonicalJson(other.metadata);
 
 const defaultTtl = (type: MemoryType): number | null => (type === 'episodic' ? EPISODIC_TTL_SECONDS : null);
