@@ -33,7 +33,7 @@ export class Contract {
   });
   private readonly operations = new Map<
     string,
-    { query: ValidateFunction; body?: ValidateFunction; bodyRequired: boolean }
+    { query: ValidateFunction; body?: ValidateFunction; bodyRequired: boolean; streams: boolean }
   >();
 
   private constructor(readonly document: OpenAPIObject) {
@@ -71,6 +71,7 @@ export class Contract {
     assertStorable(query);
     if (!operation.query(query)) throw refusal(operation.query.errors!);
     request.query = query;
+    if (operation.streams) return;
     if (operation.body === undefined) {
       if (request.body !== undefined && request.body !== null) throw refusal([], 'body', 'this request takes no body');
       return;
@@ -92,6 +93,7 @@ export class Contract {
       }),
       body: json && this.ajv.compile(absolute(json.schema)),
       bodyRequired: requestBody?.required === true,
+      streams: requestBody !== undefined && json === undefined,
     });
   }
 }
