@@ -50,12 +50,7 @@ function parse(text: string, file: string): unknown {
   try {
     return JSON.parse(text);
   } catch (error) {
-    // The parser quotes what it read; where it stopped is enough.
-    const place = /line \d+ column \d+/.exec((error as Error).message)?.[0];
-    throw wrongShape(
-      file,
-      place === undefined ? 'is not JSON: it ends too early' : `is not JSON: it breaks at ${place}`,
-    );
+    throw wrongShape(file, `is not JSON (${(error as Error).message})`);
   }
 }
 

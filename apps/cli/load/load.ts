@@ -281,7 +281,7 @@ export function tableOf(summary: LoadSummary): string {
   const row = (name: string, { in_file, new: fresh, known, read_back }: Tally): string =>
     name.padEnd(10) + [in_file, fresh, known, read_back].map((value) => count(value).padStart(12)).join('');
   const work = (name: string, time: number, rate: string): string =>
-    `${name.padEnd(10)}${duration(time).padStart(12)}${rate.padStart(16)}`;
+    `${name.padEnd(10)}${duration(time).padStart(12)}${rate.padStart(20)}`;
   return [
     '',
     `${count(conversations)} conversations from ${file}`,
