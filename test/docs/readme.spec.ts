@@ -3,14 +3,23 @@ import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Config } from '#assembly';
+import { sql } from '#storage';
+import { openTestHouse } from '../support/house.js';
 import { startServer, type TestServer } from '../support/server.js';
 
 const root = process.cwd();
 const read = (path: string): string => readFileSync(join(root, path), 'utf8');
 const README = read('README.md');
-const PAGES = ['README.md', 'ARCHITECTURE.md', 'CONTRIBUTING.md', 'CHANGELOG.md'].filter((page) =>
-  existsSync(join(root, page)),
-);
+const PAGES = [
+  'README.md',
+  'ARCHITECTURE.md',
+  'CONTRIBUTING.md',
+  'CHANGELOG.md',
+  'runbooks/README.md',
+  'grafana/README.md',
+];
+/** Made up in "how to add …". */
+const EXAMPLES = ['libs/memories/memory-pins.projector.ts'];
 
 /** The text under a heading of the second level. */
 function section(page: string, title: string): string {
@@ -71,6 +80,37 @@ describe('README, the settings', () => {
   });
 });
 
+describe('ARCHITECTURE, the dependencies', () => {
+  const { dependencies, devDependencies } = JSON.parse(read('package.json')) as Record<string, Record<string, string>>;
+  const rows = section(read('ARCHITECTURE.md'), 'Dependencies').match(/^\| `.*$/gm)!;
+
+  it.each(Object.keys({ ...dependencies, ...devDependencies }))('says what %s is for, and its licence', (name) => {
+    const [, , reason, licence] = rows.find((row) => row.split('|')[1]!.includes(`\`${name}\``))?.split('|') ?? [];
+    const { license } = JSON.parse(read(`node_modules/${name}/package.json`)) as { license: string };
+    expect(reason?.trim()).toMatch(/^.{4,}/);
+    expect(licence).toContain(license);
+  });
+
+  it('lists nothing that is not there', () => {
+    const listed = rows.flatMap((row) => [...row.split('|')[1]!.matchAll(/`([^`]+)`/g)].map(([, name]) => name!));
+    expect(listed.filter((name) => !(name in { ...dependencies, ...devDependencies }))).toEqual([]);
+  });
+});
+
+describe('ARCHITECTURE, the tables', () => {
+  it('are those that there are', () => {
+    const house = openTestHouse();
+    const made = house.db.all<{ name: string }>(
+      sql`SELECT name FROM sqlite_schema WHERE type IN ('table', 'view') AND name NOT GLOB 'sqlite_*'`,
+    );
+    house.close();
+    const listed = [...section(read('ARCHITECTURE.md'), 'The tables').matchAll(/^\| `(\w+)` /gm)].map(
+      ([, name]) => name!,
+    );
+    expect(listed.toSorted()).toEqual(made.map(({ name }) => name).toSorted());
+  });
+});
+
 describe.each(PAGES)('%s', (page) => {
   it('links to what is there', () => {
     const links = [...read(page).matchAll(/\]\((?!https?:|#)([^)#]+)(#[^)]*)?\)/g)].map(([, link]) => link!);
@@ -79,6 +119,6 @@ describe.each(PAGES)('%s', (page) => {
 
   it('names files that are there', () => {
     const named = [...read(page).matchAll(/`((?:apps|libs|migrations|test)\/[\w./-]*\w)`/g)].map(([, path]) => path!);
-    expect(named.filter((path) => !existsSync(join(root, path)))).toEqual([]);
+    expect(named.filter((path) => !existsSync(join(root, path)) && !EXAMPLES.includes(path))).toEqual([]);
   });
 });
