@@ -1,4 +1,5 @@
 import { hash, randomUUID } from 'node:crypto';
+import { Readable } from 'node:stream';
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import { invalid, type Caller } from '#kernel';
@@ -32,7 +33,9 @@ export const requestId = (headers: Record<string, string | string[] | undefined>
 function idempotency(request: FastifyRequest): Caller['idempotency'] {
   const key = visible(request.headers['idempotency-key'], 'Idempotency-Key');
   if (key === undefined) return undefined;
-  const used = `${request.method} ${request.url}\n${JSON.stringify(request.body) ?? ''}`;
+  // A stream is told apart page by page, by who reads it.
+  const body = request.body instanceof Readable ? '' : (JSON.stringify(request.body) ?? '');
+  const used = `${request.method} ${request.url}\n${body}`;
   return { key, fingerprint: hash('sha256', used, 'base64url') };
 }
 
