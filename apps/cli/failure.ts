@@ -37,24 +37,16 @@ const EXIT_OF: Record<ErrorKind, number> = {
   'storage-full': EXIT.unavailable,
 };
 
-const UNUSABLE_PATH = ['SQLITE_CANTOPEN', 'SQLITE_READONLY', 'EACCES', 'EROFS', 'ENOTDIR', 'EEXIST'];
-
 /** Any error as a failure; an unexpected one keeps its stack, because somebody has to mend it. */
 export function failureOf(error: unknown): Failure {
   if (error instanceof Failure) return error;
   if (error instanceof DomainError) {
-    return new Failure(EXIT_OF[error.kind], error.code, error.message, error.details.hint);
+    // A path that leads to no file is a setting to mend, not a service to wait for.
+    const exit = error.code === 'cannot-open-database' ? EXIT.config : EXIT_OF[error.kind];
+    return new Failure(exit, error.code, error.message, error.details.hint);
   }
-  const { name, message, stack, code = '' } = error as NodeJS.ErrnoException;
+  const { name, message, stack } = error as Error;
   if (name === 'ConfigError') return new Failure(EXIT.config, 'configuration', message);
-  if (UNUSABLE_PATH.includes(code)) {
-    return new Failure(
-      EXIT.config,
-      'unusable-path',
-      `The database cannot be opened: ${message}.`,
-      'Set ABATHUR_DB_PATH to a file in a directory that you may write to.',
-    );
-  }
   return new Failure(EXIT.software, 'internal-error', stack ?? message);
 }
 

@@ -6,6 +6,7 @@ import ts from 'typescript';
 import { seed } from '#assembly';
 import { sql } from '#storage';
 import { MIGRATIONS, openTestHouse, type TestHouse } from '../support/house.js';
+import { schema, type Table } from '../support/schema.js';
 
 const root = process.cwd();
 
@@ -73,11 +74,7 @@ describe('R-S6 The tables', () => {
     pk: number;
   }
 
-  const tables = (): { name: string; sql: string }[] =>
-    house.db.all(
-      sql`SELECT name, sql FROM sqlite_schema WHERE type = 'table' AND sql NOT GLOB 'CREATE VIRTUAL*'
-            AND name NOT IN (SELECT s.name FROM pragma_table_list AS s WHERE s.type = 'shadow') AND name NOT GLOB 'sqlite_*'`,
-    );
+  const tables = (): Table[] => schema(house.db).filter(({ type }) => type === 'table');
   const columns = (): Column[] =>
     tables().flatMap(({ name }) =>
       house.db.all<Column>(

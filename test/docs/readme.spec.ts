@@ -3,8 +3,8 @@ import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Config } from '#assembly';
-import { sql } from '#storage';
 import { openTestHouse } from '../support/house.js';
+import { schema } from '../support/schema.js';
 import { startServer, type TestServer } from '../support/server.js';
 
 const root = process.cwd();
@@ -100,9 +100,7 @@ describe('ARCHITECTURE, the dependencies', () => {
 describe('ARCHITECTURE, the tables', () => {
   it('are those that there are', () => {
     const house = openTestHouse();
-    const made = house.db.all<{ name: string }>(
-      sql`SELECT name FROM sqlite_schema WHERE type IN ('table', 'view') AND name NOT GLOB 'sqlite_*'`,
-    );
+    const made = schema(house.db);
     house.close();
     const listed = [...section(read('ARCHITECTURE.md'), 'The tables').matchAll(/^\| `(\w+)` /gm)].map(
       ([, name]) => name!,
