@@ -6,9 +6,12 @@ import { SwaggerModule } from '@nestjs/swagger';
 import type { House } from '#assembly';
 import { ApiModule } from './api.module.js';
 import { BODY_LIMIT, readBodies } from './http/body.js';
+import { refuseConnection, refuseUrl } from './http/broken-request.js';
 import { requestId } from './http/caller.js';
 import { Contract } from './http/contract.js';
+import { Draining } from './http/draining.js';
 import { observeRequests } from './http/observe.js';
+import { validateReads } from './http/written.js';
 
 /** The API over an open house, ready to listen. */
 export async function createApp(house: House): Promise<NestFastifyApplication> {
@@ -17,15 +20,20 @@ export async function createApp(house: House): Promise<NestFastifyApplication> {
     // A namespace and a key, every character percent-encoded.
     routerOptions: { maxParamLength: 4096 },
     genReqId: (request: IncomingMessage) => requestId(request.headers),
-    return503OnClosing: true,
+    // Who comes while the process drains is answered by the draining hook, as a problem.
+    return503OnClosing: false,
+    frameworkErrors: refuseUrl,
+    clientErrorHandler: refuseConnection,
   });
   const app = await NestFactory.create<NestFastifyApplication>(ApiModule.for(house), adapter, {
     logger: ['error', 'warn'],
     bodyParser: false,
   });
   const server = adapter.getInstance();
-  readBodies(server);
   observeRequests(server, house);
+  app.get(Draining).watch(server);
+  readBodies(server);
+  validateReads(server);
   const contract = Contract.of(app);
   server.addHook('preHandler', async (request) => contract.check(request));
   SwaggerModule.setup('docs', app, contract.document, {

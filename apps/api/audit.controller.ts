@@ -1,6 +1,6 @@
 import { Body, Controller, Get, HttpCode, Param, Post, Query, Req, Res } from '@nestjs/common';
 import { QueryBus } from '@nestjs/cqrs';
-import { ApiBody, ApiProduces, ApiTags } from '@nestjs/swagger';
+import { ApiBody, ApiOkResponse, ApiProduces, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { auditEvent, isoTime, SqliteAuditLog, type AuditEvent, type Head, type Verification } from '#audit-log';
 import { GetAuditEvent, GetAuditHead, ListAuditEvents, VerifyAuditLog } from '#audit-log/module';
@@ -73,11 +73,13 @@ export class AuditController {
   /** New entries as server-sent events; `Last-Event-ID` resumes without a gap. */
   @Get('feed')
   @ApiProduces('text/event-stream')
+  @ApiOkResponse({ schema: { type: 'string' }, description: 'An endless stream of entries.' })
   async feed(@Query() query: FeedQuery, @Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     const last = request.headers['last-event-id'];
     const { position: head } = await this.log.head();
-    const after = typeof last === 'string' ? positionOf(last, 'Last-Event-ID') : (query.after ?? head);
-    if (after > head) throw invalid('after', `is ${after}, but the head is ${head}`);
+    const resumes = typeof last === 'string';
+    const after = resumes ? positionOf(last, 'Last-Event-ID') : (query.after ?? head);
+    if (after > head) throw invalid(resumes ? 'Last-Event-ID' : 'after', `is ${after}, but the head is ${head}`);
     const gone = new AbortController();
     reply.raw.once('close', () => gone.abort());
     const signal = AbortSignal.any([gone.signal, this.draining.signal]);

@@ -1,82 +1,83 @@
 import { ApiProperty } from '@nestjs/swagger';
-import { IsIn, IsInt, IsOptional, IsString, MaxLength, Min } from 'class-validator';
+import { IsIn, IsInt, IsString, MaxLength, Min } from 'class-validator';
 import type { JsonObject } from '#kernel';
 import { PageQuery } from './http/page.dto.js';
+import { MayBeLeftOut } from './http/optional.js';
 
 const OPERATIONS = ['create', 'update', 'delete', 'restore', 'consolidate', 'publish', 'expire'] as const;
 
 export class ListAuditEventsQuery extends PageQuery {
   /** Only entries after this position. */
   @ApiProperty({ type: 'integer' })
-  @IsOptional()
+  @MayBeLeftOut()
   @IsInt()
   @Min(0)
   after?: number;
 
-  @IsOptional()
+  @MayBeLeftOut()
   @IsIn(['asc', 'desc'])
   order: 'asc' | 'desc' = 'asc';
 
-  @IsOptional()
+  @MayBeLeftOut()
   @IsString()
   @MaxLength(2048)
   stream?: string;
 
-  @IsOptional()
+  @MayBeLeftOut()
   @IsString()
   @MaxLength(128)
   type?: string;
 
-  @IsOptional()
+  @MayBeLeftOut()
   @IsString()
   @MaxLength(256)
   actor?: string;
 
-  @IsOptional()
+  @MayBeLeftOut()
   @IsString()
   @MaxLength(256)
   agent_id?: string;
 
-  @IsOptional()
+  @MayBeLeftOut()
   @IsString()
   @MaxLength(256)
   task_id?: string;
 
-  @IsOptional()
+  @MayBeLeftOut()
   @IsString()
   @MaxLength(256)
   session_id?: string;
 
   /** Whole segments of the memory's namespace. */
-  @IsOptional()
+  @MayBeLeftOut()
   @IsString()
   @MaxLength(512)
   namespace_prefix?: string;
 
-  @IsOptional()
+  @MayBeLeftOut()
   @IsIn(OPERATIONS)
   memory_operation?: (typeof OPERATIONS)[number];
 
   /** Id of the memory version that the entry made, deleted or restored. */
   @ApiProperty({ type: 'integer' })
-  @IsOptional()
+  @MayBeLeftOut()
   @IsInt()
   @Min(1)
   memory_entry_id?: number;
 
-  @IsOptional()
+  @MayBeLeftOut()
   @IsString()
   @MaxLength(256)
   correlation_id?: string;
 
   /** Earliest time, ISO-8601, inclusive. */
-  @IsOptional()
+  @MayBeLeftOut()
   @IsString()
   @MaxLength(40)
   from?: string;
 
   /** Latest time, ISO-8601, inclusive. */
-  @IsOptional()
+  @MayBeLeftOut()
   @IsString()
   @MaxLength(40)
   to?: string;
@@ -85,7 +86,7 @@ export class ListAuditEventsQuery extends PageQuery {
 export class FeedQuery {
   /** Begin after this position; by default with what comes next. `Last-Event-ID` goes before it. */
   @ApiProperty({ type: 'integer' })
-  @IsOptional()
+  @MayBeLeftOut()
   @IsInt()
   @Min(0)
   after?: number;
@@ -94,14 +95,14 @@ export class FeedQuery {
 export class VerifyBody {
   /** First position; 1 by default. */
   @ApiProperty({ type: 'integer' })
-  @IsOptional()
+  @MayBeLeftOut()
   @IsInt()
   @Min(1)
   from?: number;
 
   /** Last position; the head by default. */
   @ApiProperty({ type: 'integer' })
-  @IsOptional()
+  @MayBeLeftOut()
   @IsInt()
   @Min(1)
   to?: number;

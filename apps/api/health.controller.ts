@@ -1,5 +1,5 @@
 import { Controller, Get, Inject, Res } from '@nestjs/common';
-import { ApiExcludeEndpoint, ApiExtraModels, ApiTags } from '@nestjs/swagger';
+import { ApiExcludeEndpoint, ApiExtraModels, ApiServiceUnavailableResponse, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { sizeOf, VERSION, type House } from '#assembly';
 import { projectionStatus } from '#projections';
@@ -34,6 +34,7 @@ export class HealthController {
 
   /** Whether requests should be sent here. */
   @Get('health/ready')
+  @ApiServiceUnavailableResponse({ type: ReadinessBody, description: 'Not now, for these reasons.' })
   ready(@Res({ passthrough: true }) reply: FastifyReply): ReadinessBody {
     const reasons = Object.entries(this.parts())
       .filter(([, { status }]) => status === 'failed')
@@ -46,6 +47,7 @@ export class HealthController {
 
   /** Every part, with reasons. */
   @Get('health')
+  @ApiServiceUnavailableResponse({ type: HealthBody, description: 'A part has failed.' })
   health(@Res({ passthrough: true }) reply: FastifyReply): HealthBody {
     const parts = this.parts();
     const statuses = Object.values(parts).map(({ status }) => status);

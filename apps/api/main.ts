@@ -2,6 +2,14 @@ import { run, seed, startBackground, type House } from '#assembly';
 import { createApp } from './app.js';
 import { Draining } from './http/draining.js';
 
+/** What stops a server from listening, and what to do about it. */
+const ADVICE: Record<string, string> = {
+  EADDRINUSE: 'is taken. Set PORT to another one, for instance PORT=8001 npm start.',
+  EACCES: 'may not be opened by this user. Set PORT to one above 1023.',
+  EADDRNOTAVAIL: 'is not an address of this machine. Set HOST to one that is, or to 0.0.0.0 for all of them.',
+  ENOTFOUND: 'cannot be resolved. Set HOST to an address of this machine, or to 0.0.0.0 for all of them.',
+};
+
 await run(async (house) => {
   await seed(house.auditLog);
   const app = await createApp(house);
@@ -9,7 +17,7 @@ await run(async (house) => {
   const stopBackground = house.config.ABATHUR_BACKGROUND === 'on' ? startBackground(house) : async () => undefined;
   announce(house, await app.getUrl());
   return async () => {
-    app.get(Draining).begin();
+    await app.get(Draining).begin();
     await app.close();
     await stopBackground();
   };
@@ -19,8 +27,9 @@ async function listen(app: Awaited<ReturnType<typeof createApp>>, { config: { HO
   try {
     await app.listen(PORT, HOST);
   } catch (error) {
-    if ((error as { code?: string }).code !== 'EADDRINUSE') throw error;
-    process.stderr.write(`${HOST}:${PORT} is taken. Set PORT to another one, for instance PORT=8001 npm start.\n`);
+    const advice = ADVICE[(error as { code?: string }).code ?? ''];
+    if (advice === undefined) throw error;
+    process.stderr.write(`${HOST}:${PORT} ${advice}\n`);
     process.exit(1);
   }
 }

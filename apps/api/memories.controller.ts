@@ -14,7 +14,7 @@ import {
   StreamableFile,
 } from '@nestjs/common';
 import { CommandBus, QueryBus } from '@nestjs/cqrs';
-import { ApiBody, ApiConsumes, ApiProduces, ApiTags } from '@nestjs/swagger';
+import { ApiBody, ApiConsumes, ApiCreatedResponse, ApiOkResponse, ApiProduces, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { isoTime, type Written } from '#audit-log';
 import {
@@ -118,6 +118,7 @@ export class MemoriesController {
     @Body() body: BatchMemoriesBody,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<BatchResultBody> {
+    refuseIfMatch(by, 'Say `if_match` in the operations.');
     const operations = body.operations.map(toOperation);
     const written: Written<unknown[]> = await this.commands.execute(new BatchMemories(by, operations));
     return { results: answerWrite(reply, written) };
@@ -152,6 +153,7 @@ export class MemoriesController {
   ): Promise<ImportResultBody> {
     if (!(request.body instanceof Readable))
       throw invalid('body', 'must be NDJSON', 'Send Content-Type: application/x-ndjson.');
+    refuseIfMatch(by, 'Import without it: unchanged memories stay as they are.');
     const { position, ...result } = await importMemories(request.body, by, this.commands);
     reply.header('x-position', String(position));
     return result;
@@ -160,6 +162,7 @@ export class MemoriesController {
   /** Memories as NDJSON, all as of the moment of asking. */
   @Get('export')
   @ApiProduces('application/x-ndjson')
+  @ApiOkResponse({ schema: { type: 'string' }, description: 'One memory a line, as import takes them.' })
   async export(@By() by: Caller, @Query() query: ExportMemoriesQuery): Promise<StreamableFile> {
     const namespace_prefix = query.namespace_prefix === undefined ? undefined : namespacePrefix(query.namespace_prefix);
     const pages: AsyncIterable<Memory[]> = await this.queries.execute(
@@ -170,6 +173,8 @@ export class MemoriesController {
 
   /** Writes a memory: a new one, a new version, or nothing when it is unchanged. */
   @Put(':namespace/:key')
+  @ApiOkResponse({ type: MemoryBody })
+  @ApiCreatedResponse({ type: MemoryBody, description: 'It is new.' })
   async put(
     @By() by: Caller,
     @Param('namespace') ns: string,
@@ -261,23 +266,24 @@ const address = (ns: string, key: string): { namespace: string; key: string } =>
   key: memoryKey(key),
 });
 
+function refuseIfMatch({ if_match }: Caller, hint: string): void {
+  if (if_match !== undefined) throw invalid('If-Match', 'is about one version, but this request writes many', hint);
+}
+
 const actor = (name: string | undefined, field: string): string | undefined =>
   name === undefined ? undefined : identifier(name, field);
 
 function checked<T extends Pick<MemoryContentBody, 'task_id' | 'session_id'>>(input: T): T {
-  if (input.task_id !== undefined) identifier(input.task_id, 'task_id');
-  if (input.session_id !== undefined) identifier(input.session_id, 'session_id');
+  if (typeof input.task_id === 'string') identifier(input.task_id, 'task_id');
+  if (typeof input.session_id === 'string') identifier(input.session_id, 'session_id');
   return input;
 }
 
 function parseFilter(text: string): Json {
-  try {
-    const filter = parseJson(Buffer.from(text)) as Json;
-    assertStorable(filter, 'filter');
-    return filter;
-  } catch (error) {
-    throw error instanceof SyntaxError ? invalid('filter', 'is not JSON') : error;
-  }
+  const filter = parseJson(Buffer.from(text), 'filter') as Json | undefined;
+  if (filter === undefined) throw invalid('filter', 'is empty');
+  assertStorable(filter, 'filter');
+  return filter;
 }
 
 function toOperation(operation: BatchOperation, index: number): MemoryOperationInput {

@@ -18,6 +18,7 @@ import type { JsonObject } from '#kernel';
 import { MEMORY_TYPES, type MemoryType } from '#memories';
 import { ANY_OBJECT, ANY_VALUE, nullable } from './http/schemas.js';
 import { PageQuery } from './http/page.dto.js';
+import { MayBeLeftOut } from './http/optional.js';
 
 /** Ten years: whoever wants longer wants for ever. */
 const MAX_TTL_SECONDS = 315_360_000;
@@ -28,13 +29,13 @@ export class MemoryContentBody {
   value!: JsonObject;
 
   /** Semantic by default; on an existing memory, what it is already. */
-  @IsOptional()
+  @MayBeLeftOut()
   @IsIn(MEMORY_TYPES)
   memory_type?: MemoryType;
 
   /** What is left out stays as it is. */
   @ApiProperty(ANY_OBJECT)
-  @IsOptional()
+  @MayBeLeftOut()
   @IsObject()
   metadata?: JsonObject;
 
@@ -42,18 +43,18 @@ export class MemoryContentBody {
   @IsString()
   @MinLength(1)
   @MaxLength(256)
-  task_id?: string;
+  task_id?: string | null;
 
   /** Session that it was learnt in; it must exist. */
   @IsOptional()
   @IsString()
   @MinLength(1)
   @MaxLength(256)
-  session_id?: string;
+  session_id?: string | null;
 
   /** Life time; episodic memories have 90 days by default, the others no end. */
   @ApiProperty({ type: 'integer' })
-  @IsOptional()
+  @MayBeLeftOut()
   @IsInt()
   @Min(1)
   @Max(MAX_TTL_SECONDS)
@@ -72,7 +73,7 @@ export class AddMemoryBody extends MemoryContentBody {
   @MaxLength(256)
   key!: string;
 
-  @IsOptional()
+  @MayBeLeftOut()
   @IsString()
   @MinLength(1)
   @MaxLength(256)
@@ -80,7 +81,7 @@ export class AddMemoryBody extends MemoryContentBody {
 }
 
 export class PutMemoryBody extends MemoryContentBody {
-  @IsOptional()
+  @MayBeLeftOut()
   @IsString()
   @MinLength(1)
   @MaxLength(256)
@@ -90,7 +91,7 @@ export class PutMemoryBody extends MemoryContentBody {
 export class RestoreMemoryBody {
   /** Give the memory this version's content again; without it, take a deletion back. */
   @ApiProperty({ type: 'integer' })
-  @IsOptional()
+  @MayBeLeftOut()
   @IsInt()
   @Min(1)
   version?: number;
@@ -132,7 +133,7 @@ class WriteOperation extends MemoryContentBody {
   @MaxLength(256)
   key!: string;
 
-  @IsOptional()
+  @MayBeLeftOut()
   @IsString()
   @MinLength(1)
   @MaxLength(256)
@@ -140,7 +141,7 @@ class WriteOperation extends MemoryContentBody {
 
   /** Version that the write expects. */
   @ApiProperty({ type: 'integer' })
-  @IsOptional()
+  @MayBeLeftOut()
   @IsInt()
   @Min(1)
   if_match?: number;
@@ -151,7 +152,7 @@ class DeleteOperation extends AddressedOperation {
   op!: 'delete';
 
   @ApiProperty({ type: 'integer' })
-  @IsOptional()
+  @MayBeLeftOut()
   @IsInt()
   @Min(1)
   if_match?: number;
@@ -162,7 +163,7 @@ class GetOperation extends AddressedOperation {
   op!: 'get';
 
   @ApiProperty({ type: 'integer' })
-  @IsOptional()
+  @MayBeLeftOut()
   @IsInt()
   @Min(1)
   version?: number;
@@ -172,25 +173,25 @@ class ListNamespacesOperation {
   @IsIn(['list_namespaces'])
   op!: 'list_namespaces';
 
-  @IsOptional()
+  @MayBeLeftOut()
   @IsString()
   @MaxLength(512)
   prefix?: string;
 
-  @IsOptional()
+  @MayBeLeftOut()
   @IsString()
   @MaxLength(512)
   suffix?: string;
 
   @ApiProperty({ type: 'integer' })
-  @IsOptional()
+  @MayBeLeftOut()
   @IsInt()
   @Min(1)
   @Max(64)
   max_depth?: number;
 
   @ApiProperty({ type: 'integer' })
-  @IsOptional()
+  @MayBeLeftOut()
   @IsInt()
   @Min(1)
   @Max(1000)
@@ -210,6 +211,7 @@ export class BatchMemoriesBody {
     items: {
       type: 'object',
       required: ['op'],
+      properties: { op: { type: 'string', enum: ['put', 'add', 'delete', 'get', 'list_namespaces'] } },
       discriminator: {
         propertyName: 'op',
         mapping: {
@@ -231,13 +233,13 @@ export class BatchMemoriesBody {
 
 export class GetMemoryQuery {
   @ApiProperty({ type: 'integer' })
-  @IsOptional()
+  @MayBeLeftOut()
   @IsInt()
   @Min(1)
   version?: number;
 
   /** A log position or an ISO-8601 time: the memory as it was then. */
-  @IsOptional()
+  @MayBeLeftOut()
   @IsString()
   @MaxLength(40)
   as_of?: string;
@@ -257,38 +259,38 @@ export class DiffMemoryQuery {
 
 export class ListMemoriesQuery extends PageQuery {
   /** Whole segments: `user:al` does not match `user:alice`. */
-  @IsOptional()
+  @MayBeLeftOut()
   @IsString()
   @MaxLength(512)
   namespace_prefix?: string;
 
-  @IsOptional()
+  @MayBeLeftOut()
   @IsIn(MEMORY_TYPES)
   memory_type?: MemoryType;
 
-  @IsOptional()
+  @MayBeLeftOut()
   @IsString()
   @MaxLength(256)
   key_prefix?: string;
 
-  @IsOptional()
+  @MayBeLeftOut()
   @IsString()
   @MaxLength(256)
   created_by?: string;
 
   /** ISO-8601, inclusive. */
-  @IsOptional()
+  @MayBeLeftOut()
   @IsString()
   @MaxLength(40)
   updated_after?: string;
 
   /** ISO-8601, inclusive. */
-  @IsOptional()
+  @MayBeLeftOut()
   @IsString()
   @MaxLength(40)
   updated_before?: string;
 
-  @IsOptional()
+  @MayBeLeftOut()
   @IsBoolean()
   include_deleted: boolean = false;
 
@@ -297,45 +299,45 @@ export class ListMemoriesQuery extends PageQuery {
    * contains, and AND, OR, NOT around them. Fields: key, namespace, version …, `metadata.<path>`, `value.<path>`; any
    * other name is a path into metadata.
    */
-  @IsOptional()
+  @MayBeLeftOut()
   @IsString()
   @MaxLength(16384)
   filter?: string;
 
   /** A log position or an ISO-8601 time: what there was then. */
-  @IsOptional()
+  @MayBeLeftOut()
   @IsString()
   @MaxLength(40)
   as_of?: string;
 }
 
 export class ExportMemoriesQuery {
-  @IsOptional()
+  @MayBeLeftOut()
   @IsString()
   @MaxLength(512)
   namespace_prefix?: string;
 
-  @IsOptional()
+  @MayBeLeftOut()
   @IsIn(MEMORY_TYPES)
   memory_type?: MemoryType;
 }
 
 export class ListNamespacesQuery extends PageQuery {
   /** Whole segments; `*` is any one segment. */
-  @IsOptional()
+  @MayBeLeftOut()
   @IsString()
   @MaxLength(512)
   prefix?: string;
 
   /** Whole segments; `*` is any one segment. */
-  @IsOptional()
+  @MayBeLeftOut()
   @IsString()
   @MaxLength(512)
   suffix?: string;
 
   /** Namespaces are cut to this many segments, and counted together. */
   @ApiProperty({ type: 'integer' })
-  @IsOptional()
+  @MayBeLeftOut()
   @IsInt()
   @Min(1)
   @Max(64)

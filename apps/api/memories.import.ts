@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { Readable } from 'node:stream';
 import type { CommandBus } from '@nestjs/cqrs';
 import { isoTime } from '#audit-log';
@@ -13,7 +14,7 @@ import {
 } from '#kernel';
 import { MEMORY_TYPES, type Memory, type MemoryType } from '#memories';
 import { ImportMemories, type WriteInput } from '#memories/module';
-import { BODY_LIMIT, parseJson } from './http/body.js';
+import { BODY_LIMIT, BULK_LIMIT, parseJson } from './http/body.js';
 import { inPages, readLines, type Line } from './http/ndjson.js';
 import type { ImportResultBody } from './memories.dto.js';
 
@@ -46,28 +47,42 @@ export async function importMemories(
   commands: CommandBus,
 ): Promise<ImportResultBody & { position: number }> {
   const total = { imported: 0, written: 0, unchanged: 0, position: 0 };
-  for await (const page of inPages(readLines(stream), PAGE)) {
-    const { memories, refused } = readPage(page, by);
-    if (memories.length > 0) {
-      const { written, position } = await commands.execute(new ImportMemories(by, memories));
-      total.imported += memories.length;
-      total.written += written;
-      total.unchanged += memories.length - written;
-      total.position = position;
+  let number = 0;
+  try {
+    for await (const page of inPages(readLines(stream, { line: BODY_LIMIT, total: BULK_LIMIT }), PAGE)) {
+      const { memories, refused } = readPage(page);
+      number += 1;
+      if (memories.length > 0) {
+        const { written, position } = await commands.execute(new ImportMemories(forPage(by, number, page), memories));
+        total.imported += memories.length;
+        total.written += written;
+        total.unchanged += memories.length - written;
+        total.position = position;
+      }
+      if (refused !== undefined) throw atLine(refused.number, refused.error, total.imported);
     }
-    if (refused !== undefined) throw atLine(refused.number, refused.error, total.imported);
+  } catch (error) {
+    // The answer is on its way; what the client still sends is read to its end and dropped.
+    stream.resume();
+    throw error;
   }
   return total;
 }
 
-function readPage(
-  page: Line[],
-  by: Caller,
-): { memories: WriteInput[]; refused?: { number: number; error: DomainError } } {
+/** Each page is a commit of its own, so each has its own idempotency key: a space cannot be in a client's. */
+function forPage(by: Caller, number: number, page: Line[]): Caller {
+  if (by.idempotency === undefined) return by;
+  const digest = createHash('sha256').update(by.idempotency.fingerprint);
+  for (const { bytes } of page) digest.update(bytes).update('\n');
+  const idempotency = { key: `${by.idempotency.key} page ${number}`, fingerprint: digest.digest('base64url') };
+  return { ...by, idempotency };
+}
+
+function readPage(page: Line[]): { memories: WriteInput[]; refused?: { number: number; error: DomainError } } {
   const memories: WriteInput[] = [];
-  for (const { number, text } of page) {
+  for (const { number, bytes } of page) {
     try {
-      memories.push(toInput(parseLine(text), by));
+      memories.push(toInput(parseLine(bytes)));
     } catch (error) {
       if (!(error instanceof DomainError)) throw error;
       return { memories, refused: { number, error } };
@@ -76,10 +91,9 @@ function readPage(
   return { memories };
 }
 
-function parseLine(text: string): MemoryLine {
-  if (text.length > BODY_LIMIT)
-    throw invalid('line', `has ${text.length} characters, at most ${BODY_LIMIT} are allowed`);
-  const line = parseJson(Buffer.from(text));
+function parseLine(bytes: Buffer): MemoryLine {
+  if (bytes.length > BODY_LIMIT) throw invalid('line', `has ${bytes.length} bytes, at most ${BODY_LIMIT} are allowed`);
+  const line = parseJson(bytes, 'line');
   if (typeof line !== 'object' || line === null || Array.isArray(line)) throw invalid('line', 'must be a JSON object');
   assertStorable(line);
   return line as MemoryLine;
@@ -87,7 +101,7 @@ function parseLine(text: string): MemoryLine {
 
 const FIELDS = ['namespace', 'key', 'value', 'memory_type', 'metadata', 'created_by', 'expires_at'];
 
-function toInput(line: MemoryLine, by: Caller): WriteInput {
+function toInput(line: MemoryLine): WriteInput {
   const unknown = Object.keys(line).find((field) => !FIELDS.includes(field));
   if (unknown !== undefined) throw invalid(unknown, 'is not a field here', `Fields: ${FIELDS.join(', ')}.`);
   const { memory_type, metadata, created_by, expires_at } = line;
@@ -102,10 +116,10 @@ function toInput(line: MemoryLine, by: Caller): WriteInput {
     memory_type,
     metadata: metadata === undefined ? undefined : asObject(metadata, 'metadata'),
     actor: created_by === undefined ? undefined : identifier(asText(created_by, 'created_by'), 'created_by'),
-    ttl_seconds:
+    expires_at:
       expires_at === undefined || expires_at === null
         ? undefined
-        : secondsUntil(asText(expires_at, 'expires_at'), by.time),
+        : isoTime(asText(expires_at, 'expires_at'), 'expires_at'),
   };
 }
 
@@ -119,13 +133,13 @@ function asObject(value: unknown, field: string): JsonObject {
   return value as JsonObject;
 }
 
-const secondsUntil = (end: string, now: string): number =>
-  Math.max(1, Math.round((Date.parse(isoTime(end, 'expires_at')) - Date.parse(now)) / 1000));
-
 function atLine(number: number, { kind, code, message, details }: DomainError, imported: number): DomainError {
   return new DomainError(kind, code, `line ${number}: ${message}`, {
     ...details,
-    errors: details.errors?.map(({ field, detail }) => ({ field: `line ${number}.${field}`, detail })),
+    errors: details.errors?.map(({ field, detail }) => ({
+      field: field === 'line' ? `line ${number}` : `line ${number}.${field}`,
+      detail,
+    })),
     hint: `The ${imported} lines before it are imported. Mend the line and send everything again: nothing is written twice.`,
   });
 }

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { Body, Controller, Delete, Get, HttpCode, Param, Post, Put, Query, Req, Res } from '@nestjs/common';
 import { CommandBus, QueryBus } from '@nestjs/cqrs';
-import { ApiTags } from '@nestjs/swagger';
+import { ApiBody, ApiCreatedResponse, ApiOkResponse, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { isoTime, type Written } from '#audit-log';
 import { identifier, memoryKey, type Caller, type Json, type Page } from '#kernel';
@@ -101,15 +101,17 @@ export class SessionsController {
     const found: SessionWithEvents = await this.queries.execute(
       new GetSession(by, { ...query, after_timestamp, session_id: identifier(id, 'id') }),
     );
-    const { state_position, ...session } = found;
+    const { shared_since, ...session } = found;
     // Others may have changed what they share with this session, without a new version of it.
-    const tag = `"${session.version}-${state_position}"`;
+    const tag = shared_since === null ? `"${session.version}"` : `"${session.version}-${shared_since}"`;
     return answerRead(request, reply, tag, session);
   }
 
   /** Appends an event; the same `event_id` again is answered as the first time. */
   @Post(':id/events')
   @HttpCode(201)
+  @ApiCreatedResponse({ type: AppendedEventBody })
+  @ApiOkResponse({ type: AppendedEventBody, description: 'It was there already.' })
   async append(
     @By() by: Caller,
     @Param('id') id: string,
@@ -127,6 +129,8 @@ export class SessionsController {
   /** Appends events, all or none. */
   @Post(':id/events/batch')
   @HttpCode(201)
+  @ApiCreatedResponse({ type: AppendedEventsBody })
+  @ApiOkResponse({ type: AppendedEventsBody, description: 'It was there already.' })
   async appendBatch(
     @By() by: Caller,
     @Param('id') id: string,
@@ -206,10 +210,11 @@ export class SessionsController {
   /** A new session that begins with this one's events and state up to a version. */
   @Post(':id/fork')
   @HttpCode(201)
+  @ApiBody({ type: ForkSessionBody, required: false })
   async fork(
     @By() by: Caller,
     @Param('id') id: string,
-    @Body() body: ForkSessionBody,
+    @Body() body: ForkSessionBody | undefined,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<SessionBody> {
     const { session_id = randomUUID(), at_version } = body ?? {};
@@ -232,7 +237,7 @@ export class SessionsController {
 }
 
 function answerSession(reply: FastifyReply, written: Written<SessionWithState>, status: number): SessionBody {
-  const { state_position: _, ...session } = answerWrite(reply, written, status);
+  const { shared_since: _, ...session } = answerWrite(reply, written, status);
   return session;
 }
 

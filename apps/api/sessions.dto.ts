@@ -28,10 +28,11 @@ import {
 } from '#sessions';
 import { ANY_OBJECT, ANY_VALUE, nullable } from './http/schemas.js';
 import { PageQuery } from './http/page.dto.js';
+import { MayBeLeftOut } from './http/optional.js';
 
 export class CreateSessionBody {
   /** Your own id; a UUID is made when there is none. */
-  @IsOptional()
+  @MayBeLeftOut()
   @IsString()
   @MinLength(1)
   @MaxLength(256)
@@ -51,30 +52,30 @@ export class CreateSessionBody {
   @IsString()
   @MinLength(1)
   @MaxLength(128)
-  project_id?: string;
+  project_id?: string | null;
 
   /** Keys carry their scope: `temp:`, `session:`, `user:`, `app:`, `project:`; without a prefix they are the session's. */
   @ApiProperty(ANY_OBJECT)
-  @IsOptional()
+  @MayBeLeftOut()
   @IsObject()
   initial_state?: StateDelta;
 
   @ApiProperty(ANY_OBJECT)
-  @IsOptional()
+  @MayBeLeftOut()
   @IsObject()
   metadata?: JsonObject;
 }
 
 export class AppendEventBody {
   /** Your own id of the event; the same id again is answered as the first time. */
-  @IsOptional()
+  @MayBeLeftOut()
   @IsString()
   @MinLength(1)
   @MaxLength(256)
   event_id?: string;
 
   /** ISO-8601 with a zone; the time of the request by default. */
-  @IsOptional()
+  @MayBeLeftOut()
   @IsString()
   @MaxLength(40)
   timestamp?: string;
@@ -93,11 +94,11 @@ export class AppendEventBody {
   content!: JsonObject;
 
   @ApiProperty(ANY_OBJECT)
-  @IsOptional()
+  @MayBeLeftOut()
   @IsObject()
   state_delta?: StateDelta;
 
-  @IsOptional()
+  @MayBeLeftOut()
   @IsBoolean()
   is_final_response: boolean = false;
 }
@@ -126,13 +127,13 @@ export class SetStateBody {
 export class ForkSessionBody {
   /** The fork begins with everything up to this version; the newest by default. */
   @ApiProperty({ type: 'integer' })
-  @IsOptional()
+  @MayBeLeftOut()
   @IsInt()
   @Min(1)
   at_version?: number;
 
   /** Id of the fork. */
-  @IsOptional()
+  @MayBeLeftOut()
   @IsString()
   @MinLength(1)
   @MaxLength(256)
@@ -142,20 +143,20 @@ export class ForkSessionBody {
 export class GetSessionQuery {
   /** The newest so many events; 0 means none. */
   @ApiProperty({ type: 'integer' })
-  @IsOptional()
+  @MayBeLeftOut()
   @IsInt()
   @Min(0)
   @Max(1000)
   num_recent_events: number = 100;
 
   /** Only events of this time or later. */
-  @IsOptional()
+  @MayBeLeftOut()
   @IsString()
   @MaxLength(40)
   after_timestamp?: string;
 
   /** A log position or an ISO-8601 time: the session as it was then. */
-  @IsOptional()
+  @MayBeLeftOut()
   @IsString()
   @MaxLength(40)
   as_of?: string;
@@ -163,7 +164,7 @@ export class GetSessionQuery {
 
 export class AsOfQuery {
   /** A log position or an ISO-8601 time. */
-  @IsOptional()
+  @MayBeLeftOut()
   @IsString()
   @MaxLength(40)
   as_of?: string;
@@ -171,48 +172,48 @@ export class AsOfQuery {
 
 export class StateEntryQuery extends AsOfQuery {
   /** Look the bare name up in temp, session, user, app and project, in this order. */
-  @IsOptional()
+  @MayBeLeftOut()
   @IsBoolean()
   resolve: boolean = false;
 }
 
 export class ListSessionsQuery extends PageQuery {
-  @IsOptional()
+  @MayBeLeftOut()
   @IsString()
   @MaxLength(128)
   app_name?: string;
 
-  @IsOptional()
+  @MayBeLeftOut()
   @IsString()
   @MaxLength(128)
   user_id?: string;
 
-  @IsOptional()
+  @MayBeLeftOut()
   @IsString()
   @MaxLength(128)
   project_id?: string;
 
-  @IsOptional()
+  @MayBeLeftOut()
   @IsIn(SESSION_STATUSES)
   status?: SessionStatus;
 }
 
 export class ListSessionEventsQuery extends PageQuery {
-  @IsOptional()
+  @MayBeLeftOut()
   @IsIn(['asc', 'desc'])
   order: 'asc' | 'desc' = 'asc';
 
-  @IsOptional()
+  @MayBeLeftOut()
   @IsIn(EVENT_TYPES)
   event_type?: SessionEventType;
 
-  @IsOptional()
+  @MayBeLeftOut()
   @IsString()
   @MaxLength(256)
   actor?: string;
 
   /** A log position or an ISO-8601 time. */
-  @IsOptional()
+  @MayBeLeftOut()
   @IsString()
   @MaxLength(40)
   as_of?: string;

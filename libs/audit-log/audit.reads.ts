@@ -1,6 +1,7 @@
 import { below, decodeCursor, toPage, type JsonObject, type Page } from '#kernel';
 import { and, defineRead, sql, type Sql } from '#storage';
 import { eventId } from './log-reader.js';
+import { commitIdOf } from './log-writer.js';
 
 /** An entry of the log as auditors see it: `data` as it was written, in the schema version it was written in. */
 export interface AuditEvent {
@@ -81,6 +82,11 @@ export const auditEvent = defineRead('audit.event', (db, position: number): Audi
   const row = db.one<Row>(sql`SELECT ${columns} FROM audit WHERE position = ${position}`);
   return row && toAuditEvent(row);
 });
+
+/** Whether an idempotency key has been answered: then its first answer is given again, whatever has happened since. */
+export const wasAnswered = defineRead('audit.was-answered', (db, key: string | undefined): boolean =>
+  key === undefined ? false : db.one(sql`SELECT 1 FROM commits WHERE commit_id = ${commitIdOf(key)}`) !== undefined,
+);
 
 /** The last position at or before a moment: how `as_of` a time becomes `as_of` a position. */
 export const positionAt = defineRead('audit.position-at', (db, time: string): number => {

@@ -17,6 +17,7 @@ export {
   auditEvent,
   auditEvents,
   positionAt,
+  wasAnswered,
   type AuditEvent,
   type AuditFilter,
   type AuditPageInput,

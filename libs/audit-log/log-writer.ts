@@ -211,6 +211,9 @@ export class LogWriter {
   }
 }
 
+/** Under which commit a client's idempotency key is remembered. */
+export const commitIdOf = (idempotencyKey: string): string => `key:${idempotencyKey}`;
+
 export const committedEvent = ({ stream, event_id, version, position }: Recorded): CommittedEvent => ({
   stream,
   event_id,

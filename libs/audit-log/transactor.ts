@@ -12,7 +12,7 @@ import {
 import type { AnyRead, Database, Read } from '#storage';
 import type { CommittedEvent } from './audit-log.js';
 import { LogReader } from './log-reader.js';
-import { committedEvent, type LogWriter } from './log-writer.js';
+import { commitIdOf, committedEvent, type LogWriter } from './log-writer.js';
 
 /** One thing to do in a transaction: decide a command and append what follows, or ask a read. */
 export type Step =
@@ -116,7 +116,7 @@ export class Transactor {
 
   private answer({ caller, steps }: Work, touched: string[]): WorkAnswer {
     const { idempotency } = caller;
-    const commitId = idempotency && `key:${idempotency.key}`;
+    const commitId = idempotency && commitIdOf(idempotency.key);
     if (commitId !== undefined) {
       const first = this.writer.recall(commitId, idempotency!.fingerprint);
       if (first !== undefined) return { ...(first as WorkAnswer), replayed: true };
@@ -152,9 +152,11 @@ export class Transactor {
     const stream = decider.stream(step.command);
     const before = this.load(decider, stream);
     const ids = decider.eventIds?.(step.command) ?? [];
-    const found = ids.length === 0 ? NONE : this.writer.find(stream, ids);
+    const given = ids.filter((id) => id !== undefined);
+    const found = given.length === 0 ? NONE : this.writer.find(stream, given);
+    const repeats = ids.length > 0 && ids.every((id) => id !== undefined && found.has(id));
     // A repetition is recognised before its expectation is held against it.
-    if (step.expected !== undefined && step.expected !== before.version && found.size < Math.max(1, ids.length)) {
+    if (step.expected !== undefined && step.expected !== before.version && !repeats) {
       throw versionConflict(stream, `version ${step.expected}`, before.version === 0 ? null : before.version);
     }
     this.requireOpen(step.requires ?? []);
@@ -166,14 +168,11 @@ export class Transactor {
     });
     const recorded = this.append(stream, events, before.version, caller);
     const after = this.advance(decider, stream, before, recorded);
-    const own = new Map(recorded.map((event) => [event.event_id, committedEvent(event)]));
-    const repeated = (id: string): CommittedEvent & { repeated?: boolean } =>
-      found.has(id) ? { ...found.get(id)!, repeated: true } : own.get(id)!;
     return {
       stream,
       version: after.version,
       position: after.position,
-      events: ids.length > 0 ? ids.map(repeated) : [...own.values()],
+      events: ids.length === 0 ? recorded.map(committedEvent) : inOrder(ids, found, events, recorded),
     } satisfies Decision;
   }
 
@@ -217,6 +216,28 @@ export class Transactor {
     if (folded.version > 0) this.folded.set(stream, folded, { size: sizeOf(stream, events) });
     return folded;
   }
+}
+
+/** For each event that a command brought, in its order: the one that was there before, or the one recorded now. */
+function inOrder(
+  ids: (string | undefined)[],
+  found: ReadonlyMap<string, CommittedEvent>,
+  events: DomainEvent[],
+  recorded: Recorded[],
+): Decision['events'] {
+  const own = new Map<string | undefined, CommittedEvent>();
+  const nameless: CommittedEvent[] = [];
+  recorded.map(committedEvent).forEach((event, index) => {
+    const { id } = events[index]!;
+    if (id === undefined) nameless.push(event);
+    else own.set(id, event);
+  });
+  let next = 0;
+  return ids.map((id) => {
+    if (id === undefined) return nameless[next++]!;
+    const before = found.get(id);
+    return before === undefined ? own.get(id)! : { ...before, repeated: true };
+  });
 }
 
 const NONE: ReadonlyMap<string, CommittedEvent> = new Map();

@@ -22,8 +22,8 @@ export interface Decider<Command extends { type: string }, Event extends DomainE
   stream(command: Command): string;
   decide(command: Command, state: State, context: DecisionContext): Event[];
   evolve(state: State, event: RecordedOf<Event>): State;
-  /** Ids that the client gave to the events of this command. */
-  eventIds?(command: Command): string[];
+  /** For each event that this command brings, the id that the client gave to it, if any. */
+  eventIds?(command: Command): (string | undefined)[];
 }
 
 /** A decider whose types have been forgotten, as the log keeps them in its list. */

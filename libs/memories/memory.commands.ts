@@ -3,6 +3,7 @@ import {
   decideStep,
   readStep,
   SqliteAuditLog,
+  wasAnswered,
   type Decision,
   type Step,
   type WorkAnswer,
@@ -31,9 +32,11 @@ export interface WriteInput {
   metadata?: JsonObject;
   /** Who writes, where that is not the caller. */
   actor?: string;
-  task_id?: string;
-  session_id?: string;
+  task_id?: string | null;
+  session_id?: string | null;
   ttl_seconds?: number;
+  /** When it ends, ISO-8601 UTC: what an export says, in place of `ttl_seconds`. */
+  expires_at?: string;
   if_match?: number;
 }
 
@@ -138,14 +141,18 @@ export class RestoreMemoryHandler implements ICommandHandler<RestoreMemory> {
   ) {}
 
   async execute({ by, address, version }: RestoreMemory): Promise<Written<Memory>> {
+    const steps = this.reads.point(wasAnswered, by.idempotency?.key) ? [] : [this.step(by, address, version)];
+    const answer = await this.log.execute({ caller: by, steps });
+    return asOfWrite(this.reads, address, answer.results[0] as Decision, answer);
+  }
+
+  private step(by: Caller, address: Address, version: number | undefined): Step {
     // A version never changes, so its content may be read before the transaction that writes it again.
     const rollback =
       version === undefined
         ? undefined
         : { version, content: content(this.reads.point(memoryAt, { ...address, version })) };
-    const step = decide({ type: 'RestoreMemory', ...address, rollback, if_match: by.if_match });
-    const answer = await this.log.execute({ caller: by, steps: [step] });
-    return asOfWrite(this.reads, address, answer.results[0] as Decision, answer);
+    return decide({ type: 'RestoreMemory', ...address, rollback, if_match: by.if_match });
   }
 }
 
@@ -157,18 +164,22 @@ export class PublishMemoryHandler implements ICommandHandler<PublishMemory> {
   ) {}
 
   async execute({ by, input }: PublishMemory): Promise<Written<Memory>> {
-    const { from_namespace, to_namespace, key } = input;
+    const steps = this.reads.point(wasAnswered, by.idempotency?.key) ? [] : [this.step(by, input)];
+    const answer = await this.log.execute({ caller: by, steps });
+    const target = { namespace: input.to_namespace, key: input.key };
+    return asOfWrite(this.reads, target, answer.results[0] as Decision, answer);
+  }
+
+  private step(by: Caller, { from_namespace, to_namespace, key }: PublishMemory['input']): Step {
     const source = this.reads.point(memoryAt, { namespace: from_namespace, key });
-    const target = { namespace: to_namespace, key };
-    const step = decide({
+    return decide({
       type: 'PublishMemory',
-      ...target,
+      namespace: to_namespace,
+      key,
       source: { namespace: from_namespace, key, version: source.version },
       content: content(source),
       if_match: by.if_match,
     });
-    const answer = await this.log.execute({ caller: by, steps: [step] });
-    return asOfWrite(this.reads, target, answer.results[0] as Decision, answer);
   }
 }
 
@@ -208,7 +219,7 @@ const decide = (command: MemoryCommand, requires: string[] = []): Step => decide
 const write = ({ session_id, ...input }: WriteInput): Step =>
   decide(
     { type: 'WriteMemory', session_id, ...input },
-    session_id === undefined ? [] : [streamName('session', session_id)],
+    session_id === undefined || session_id === null ? [] : [streamName('session', session_id)],
   );
 
 const content = ({ value, metadata, memory_type }: Memory): MemoryContent => ({ value, metadata, memory_type });

@@ -138,4 +138,54 @@ describe('A memory', () => {
       .when(put({ memory_type: 'episodic', ttl_seconds: 60 }))
       .then({ data: { expires_at: expiry(NOW, 60) } });
   });
+
+  it('R-M9 is published to what is shared only', () => {
+    const content = { memory_type: 'semantic' as const, value: {}, metadata: {} };
+    const source = { namespace: 'session:s1', key: 'coffee', version: 1 };
+    given()
+      .when({ type: 'PublishMemory', namespace: 'session:s2', key: 'coffee', source, content })
+      .thenFails('invalid', 'invalid-request');
+  });
+
+  it('R-M14 imported with its end ends then, and imported again makes no version', () => {
+    const expires_at = '2026-02-01T00:00:00.000Z';
+    const imported = put({ memory_type: 'episodic', expires_at });
+    given()
+      .when(imported)
+      .then({ data: { expires_at, ttl_seconds: 2_580_914 } });
+    given(written({ memory_type: 'episodic', ttl_seconds: 7_776_000, expires_at }))
+      .when(imported)
+      .thenNothing();
+    given(written({ memory_type: 'episodic', ttl_seconds: 7_776_000, expires_at: '2026-03-01T00:00:00.000Z' }))
+      .when(imported)
+      .then({ data: { version: 2, expires_at } });
+  });
+
+  it('R-M3 keeps its type, metadata and life time where a writer says nothing of them', () => {
+    given(written({ memory_type: 'episodic', metadata: { a: 1 }, ttl_seconds: 60 }))
+      .when(put({ value: { taste: 'white' } }))
+      .then({ data: { memory_type: 'episodic', metadata: { a: 1 }, ttl_seconds: 60, expires_at: expiry(NOW, 60) } });
+  });
+
+  it('R-M4 cannot go back to a version that it never had, nor come back when it never was', () => {
+    const content = { memory_type: 'semantic' as const, value: {}, metadata: {} };
+    given(written())
+      .when({ type: 'RestoreMemory', ...address, rollback: { version: 2, content } })
+      .thenFails('invalid', 'invalid-request');
+    given()
+      .when({ type: 'RestoreMemory', ...address })
+      .thenFails('not-found', 'memory-not-found');
+  });
+
+  it('R-M4 rolled back to what it is already gets no version', () => {
+    const content = { memory_type: 'semantic' as const, value: { taste: 'black' }, metadata: {} };
+    given(written())
+      .when({ type: 'RestoreMemory', ...address, rollback: { version: 1, content } })
+      .thenNothing();
+    expect(
+      given(written(), deleted)
+        .when({ type: 'RestoreMemory', ...address })
+        .again(),
+    ).toEqual([]);
+  });
 });

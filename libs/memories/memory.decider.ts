@@ -34,9 +34,11 @@ export type MemoryCommand =
       memory_type?: MemoryType;
       metadata?: JsonObject;
       ttl_seconds?: number;
+      /** When it ends, ISO-8601 UTC, in place of `ttl_seconds`. */
+      expires_at?: string;
       actor?: string;
-      task_id?: string;
-      session_id?: string;
+      task_id?: string | null;
+      session_id?: string | null;
     } & Address)
   | ({ type: 'DeleteMemory' } & Address)
   /** Takes a deletion back, or, with `rollback`, gives the memory an earlier version's content again. */
@@ -44,8 +46,12 @@ export type MemoryCommand =
   | ({ type: 'PublishMemory'; source: MemoryRef; content: MemoryContent } & Address);
 
 export type MemoryState =
-  | { held: false }
-  | (MemoryContent & { held: true; deleted: boolean; version: number; entry_id: number; ttl_seconds: number | null });
+  { held: false } | (MemoryContent & { held: true; deleted: boolean; version: number; entry_id: number } & Life);
+
+interface Life {
+  ttl_seconds: number | null;
+  expires_at: string | null;
+}
 
 /** Episodic memories fade; the others stay until somebody deletes them. */
 export const EPISODIC_TTL_SECONDS = 90 * 24 * 3600;
@@ -71,13 +77,12 @@ export const memory: Decider<MemoryCommand, MemoryEvent, MemoryState> = {
         }
         const memory_type = command.memory_type ?? alive?.memory_type ?? 'semantic';
         const metadata = command.metadata ?? alive?.metadata ?? {};
-        const kept = alive?.memory_type === memory_type ? alive.ttl_seconds : defaultTtl(memory_type);
-        const ttl_seconds = command.ttl_seconds ?? kept;
+        const life = lifeOf(command, memory_type, alive, time);
         const content = { memory_type, value: command.value, metadata };
-        if (alive !== undefined && sameContent(alive, content) && alive.ttl_seconds === ttl_seconds) return [];
+        if (alive !== undefined && sameContent(alive, content) && sameLife(alive, life, command)) return [];
         const { task_id = null, session_id = null } = command;
         const operation = alive === undefined ? 'create' : 'update';
-        return [written(command, state, { ...content, operation, ttl_seconds, task_id, session_id }, time)];
+        return [written(command, state, { ...content, ...life, operation, task_id, session_id })];
       }
       case 'DeleteMemory':
         if (alive === undefined) throw notFound('memory', address);
@@ -95,15 +100,14 @@ export const memory: Decider<MemoryCommand, MemoryEvent, MemoryState> = {
           if (rollback.version > state.version)
             throw invalid('version', `is ${rollback.version}, but the newest is ${state.version}`);
           if (alive !== undefined && sameContent(alive, rollback.content)) return [];
-          const { ttl_seconds } = state;
           const data = {
             ...rollback.content,
-            ttl_seconds,
+            ...lasting(state.ttl_seconds, time),
             task_id: null,
             session_id: null,
             restored_from: rollback.version,
           };
-          return [written(command, state, { ...data, operation: 'restore' }, time)];
+          return [written(command, state, { ...data, operation: 'restore' })];
         }
         if (alive !== undefined) return [];
         return [
@@ -115,16 +119,17 @@ export const memory: Decider<MemoryCommand, MemoryEvent, MemoryState> = {
         ];
       }
       case 'PublishMemory': {
+        if (namespace.startsWith('session:'))
+          throw invalid('to_namespace', 'must be one that is shared', 'Use a user:, app: or project: namespace.');
         if (alive !== undefined && sameContent(alive, command.content)) return [];
-        const ttl_seconds = defaultTtl(command.content.memory_type);
         const data = {
           ...command.content,
-          ttl_seconds,
+          ...lasting(defaultTtl(command.content.memory_type), time),
           task_id: null,
           session_id: null,
           published_from: command.source,
         };
-        return [written(command, state, { ...data, operation: 'publish' }, time)];
+        return [written(command, state, { ...data, operation: 'publish' })];
       }
     }
   },
@@ -132,7 +137,7 @@ export const memory: Decider<MemoryCommand, MemoryEvent, MemoryState> = {
   evolve(state, event) {
     switch (event.type) {
       case 'MemoryWritten': {
-        const { version, memory_type, value, metadata, ttl_seconds } = event.data;
+        const { version, memory_type, value, metadata, ttl_seconds, expires_at } = event.data;
         return {
           held: true,
           deleted: false,
@@ -142,6 +147,7 @@ export const memory: Decider<MemoryCommand, MemoryEvent, MemoryState> = {
           value,
           metadata,
           ttl_seconds,
+          expires_at,
         };
       }
       case 'MemoryDeleted':
@@ -155,14 +161,13 @@ export const memory: Decider<MemoryCommand, MemoryEvent, MemoryState> = {
 function written(
   { namespace, key, ...command }: MemoryCommand,
   state: MemoryState,
-  content: Omit<MemoryWritten['data'], 'namespace' | 'key' | 'version' | 'expires_at'>,
-  time: string,
+  content: Omit<MemoryWritten['data'], 'namespace' | 'key' | 'version'>,
 ): MemoryWritten {
   const version = state.held ? state.version + 1 : 1;
   return {
     type: 'MemoryWritten',
     actor: 'actor' in command ? command.actor : undefined,
-    data: { namespace, key, version, ...content, expires_at: expiry(time, content.ttl_seconds) },
+    data: { namespace, key, version, ...content },
     about: {
       ...about(namespace, content.operation, 'self'),
       task_id: content.task_id,
@@ -185,5 +190,29 @@ const sameContent = (one: MemoryContent, other: MemoryContent): boolean =>
   one.memory_type === other.memory_type &&
   canonicalJson(one.value) === canonicalJson(other.value) &&
   canonicalJson(one.metadata) === canonicalJson(other.metadata);
+
+/** How long what is written will live: as the writer says, else as before, else as its type does. */
+function lifeOf(
+  { ttl_seconds, expires_at }: Extract<MemoryCommand, { type: 'WriteMemory' }>,
+  type: MemoryType,
+  before: (MemoryContent & Life) | undefined,
+  time: string,
+): Life {
+  if (expires_at !== undefined) return { ttl_seconds: secondsBetween(time, expires_at), expires_at };
+  const kept = before?.memory_type === type ? before.ttl_seconds : defaultTtl(type);
+  return lasting(ttl_seconds ?? kept, time);
+}
+
+const lasting = (ttl_seconds: number | null, time: string): Life => ({
+  ttl_seconds,
+  expires_at: expiry(time, ttl_seconds),
+});
+
+/** A life told by its end is the same when it ends at the same time, one told by its length when it is as long. */
+const sameLife = (one: Life, other: Life, told: { expires_at?: string }): boolean =>
+  told.expires_at === undefined ? one.ttl_seconds === other.ttl_seconds : one.expires_at === other.expires_at;
+
+const secondsBetween = (from: string, to: string): number =>
+  Math.max(1, Math.round((Date.parse(to) - Date.parse(from)) / 1000));
 
 const defaultTtl = (type: MemoryType): number | null => (type === 'episodic' ? EPISODIC_TTL_SECONDS : null);

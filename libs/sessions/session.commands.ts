@@ -1,8 +1,8 @@
 import { CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
-import { decideStep, SqliteAuditLog, type Decision, type Step, type Written } from '#audit-log';
-import { conflict, invalid, type Caller, type Json, type JsonObject } from '#kernel';
+import { decideStep, SqliteAuditLog, wasAnswered, type Decision, type Step, type Written } from '#audit-log';
+import { conflict, invalid, versionConflict, type Caller, type Json, type JsonObject } from '#kernel';
 import { ReadSide } from '#storage';
-import { session, type NewSessionEvent, type SessionCommand } from './session.decider.js';
+import { session, sessionOf, type NewSessionEvent, type SessionCommand } from './session.decider.js';
 import type { SessionStatus, StateDelta } from './session.events.js';
 import { sessionState, sessionWithEvents, stateAt, type SessionWithState } from './session.reads.js';
 import { temporary } from './state-scope.js';
@@ -79,9 +79,9 @@ export class CreateSessionHandler implements ICommandHandler<CreateSession> {
   ) {}
 
   async execute({ by, input }: CreateSession): Promise<Written<SessionWithState>> {
-    const step = decide({ type: 'CreateSession', ...input });
+    const step = decide({ type: 'CreateSession', ...input }, by);
     const { results, replayed } = await this.log.execute({ caller: by, steps: [step] });
-    return asOfWrite(this.reads, input.session_id, results[0] as Decision, replayed, temporary(input.state));
+    return asOfWrite(this.reads, results[0] as Decision, replayed, temporary(input.state));
   }
 }
 
@@ -94,14 +94,14 @@ export class AppendEventsHandler implements ICommandHandler<AppendEvents> {
 
   async execute({ by, session_id, events }: AppendEvents): Promise<Written<AppendedEvent[]>> {
     const step = decide({ type: 'AppendEvents', session_id, events }, by);
-    const { results, replayed } = await this.log.execute({ caller: by, steps: [step] });
+    const { results } = await this.log.execute({ caller: by, steps: [step] });
     const decision = results[0] as Decision;
     const value = decision.events.map(({ event_id, version, position }, index) => {
       const delta = events[index]!.state_delta;
       return { event_id, version, position, ...(delta && { state: this.stateAt(session_id, position, delta) }) };
     });
     const last = value.at(-1)!;
-    const repeated = replayed || decision.events.every((event) => event.repeated === true);
+    const repeated = decision.events.every((event) => event.repeated === true);
     return { value, version: last.version, position: last.position, repeated };
   }
 
@@ -137,7 +137,7 @@ export class ChangeSessionStatusHandler implements ICommandHandler<ChangeSession
   async execute({ by, session_id, status }: ChangeSessionStatus): Promise<Written<SessionWithState>> {
     const step = decide({ type: 'ChangeStatus', session_id, status }, by);
     const { results, replayed } = await this.log.execute({ caller: by, steps: [step] });
-    return asOfWrite(this.reads, session_id, results[0] as Decision, replayed);
+    return asOfWrite(this.reads, results[0] as Decision, replayed);
   }
 }
 
@@ -151,8 +151,18 @@ export class ForkSessionHandler implements ICommandHandler<ForkSession> {
     private readonly reads: ReadSide,
   ) {}
 
-  async execute({ by, session_id, fork_id, at_version }: ForkSession): Promise<Written<SessionWithState>> {
+  async execute({ by, ...fork }: ForkSession): Promise<Written<SessionWithState>> {
+    const steps = this.reads.point(wasAnswered, by.idempotency?.key) ? [] : await this.copy(by, fork);
+    const { results, replayed } = await this.log.execute({ caller: by, steps });
+    return asOfWrite(this.reads, results.at(-1) as Decision, replayed);
+  }
+
+  /** The steps that make the fork from what its source has come to, which never changes. */
+  private async copy(by: Caller, { session_id, fork_id, at_version }: Omit<ForkSession, 'by'>): Promise<Step[]> {
     const now = this.reads.point(sessionState, { session_id });
+    if (by.if_match !== undefined && by.if_match !== now.version) {
+      throw versionConflict(`session ${session_id}`, `version ${by.if_match}`, now.version);
+    }
     const version = at_version ?? now.version;
     if (version > now.version)
       throw invalid('at_version', `is ${version}, but the session is at version ${now.version}`);
@@ -186,8 +196,7 @@ export class ForkSessionHandler implements ICommandHandler<ForkSession> {
     if (source.events.length > 0) {
       steps.push(decide({ type: 'AppendEvents', session_id: fork_id, events: source.events, copied: true }));
     }
-    const { results, replayed } = await this.log.execute({ caller: by, steps });
-    return asOfWrite(this.reads, fork_id, results.at(-1) as Decision, replayed);
+    return steps;
   }
 
   /** The position at which the session reached a version, and the session's own keys that events did not set. */
@@ -222,12 +231,11 @@ const decide = (command: SessionCommand, by?: Caller): Step => decideStep(sessio
 /** The session as of the write that is being answered, also when the answer is given again later. */
 function asOfWrite(
   reads: ReadSide,
-  session_id: string,
-  { version, position }: Decision,
+  { stream, version, position }: Decision,
   repeated: boolean,
   temp: StateDelta = {},
 ): Written<SessionWithState> {
-  const value = reads.point(sessionState, { session_id, as_of: position });
+  const value = reads.point(sessionState, { session_id: sessionOf(stream), as_of: position });
   Object.assign(value.state, temp);
   return { value, version, position, repeated };
 }

@@ -49,12 +49,14 @@ const NEXT: Record<SessionStatus, SessionStatus[]> = {
 
 export const sessionStream = (sessionId: string): string => streamName('session', sessionId);
 
+/** The session whose stream this is. */
+export const sessionOf = (stream: string): string => decodeURIComponent(stream.slice(stream.indexOf(':') + 1));
+
 export const session: Decider<SessionCommand, SessionEvent, SessionState> = {
   name: 'session',
   initial: { held: false, deleted: false },
   stream: ({ session_id }) => sessionStream(session_id),
-  eventIds: (command) =>
-    command.type === 'AppendEvents' ? command.events.flatMap(({ event_id }) => event_id ?? []) : [],
+  eventIds: (command) => (command.type === 'AppendEvents' ? command.events.map(({ event_id }) => event_id) : []),
 
   decide(command, state, { seen }) {
     const { session_id } = command;

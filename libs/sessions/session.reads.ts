@@ -36,8 +36,11 @@ export interface SessionEventView {
 export interface SessionWithState extends Session {
   /** Merged view: the session's own keys and those that user, app and project share with it. */
   state: StateDelta;
-  /** Newest value of what is merged into `state`, as a position; for cache validation. */
-  state_position: number;
+  /**
+   * Position since which others have changed what they share with this session; `null` when its own last event is
+   * newer, and its version tells all. For cache validation.
+   */
+  shared_since: number | null;
 }
 
 export interface SessionWithEvents extends SessionWithState {
@@ -56,7 +59,7 @@ export const sessionState = defineRead(
   (db, { session_id, as_of }: { session_id: string; as_of?: number }): SessionWithState => {
     const row = findSession(db, session_id, as_of);
     const { state, position } = mergedState(db, row, as_of);
-    return { ...toSession(row), state, state_position: position };
+    return { ...toSession(row), state, shared_since: position > row.position ? position : null };
   },
 );
 

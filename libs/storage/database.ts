@@ -39,9 +39,7 @@ export class Database implements Reader {
   ) {}
 
   static open({ path, readonly = false, synchronous = 'FULL' }: DatabaseOptions): Database {
-    if (!readonly && path !== ':memory:') mkdirSync(dirname(path), { recursive: true });
-    // The timeout is set by the driver before its first statement: switching to WAL must already wait its turn.
-    const connection = new Sqlite(path, { readonly, fileMustExist: readonly, timeout: 5000 });
+    const connection = connect(path, readonly);
     try {
       refuseOldSqlite(connection);
       for (const pragma of pragmas(readonly, synchronous)) connection.pragma(pragma);
@@ -181,10 +179,30 @@ function refuseOldSqlite(connection: Sqlite.Database): void {
   }
 }
 
+function connect(path: string, readonly: boolean): Sqlite.Database {
+  try {
+    if (!readonly && path !== ':memory:') mkdirSync(dirname(path), { recursive: true });
+    // The timeout is set by the driver before its first statement: switching to WAL must already wait its turn.
+    return new Sqlite(path, { readonly, fileMustExist: readonly, timeout: 5000 });
+  } catch (error) {
+    throw notADatabase(path, error);
+  }
+}
+
+const CANNOT_OPEN = ['SQLITE_CANTOPEN', 'SQLITE_CANTOPEN_ISDIR', 'EACCES', 'EEXIST', 'ENOTDIR', 'EPERM', 'EROFS'];
+
+/** What is wrong with the file, for the operator who named it. */
 function notADatabase(path: string, error: unknown): unknown {
-  const code = (error as { code?: string }).code;
-  if (code !== 'SQLITE_NOTADB' && code !== 'SQLITE_CORRUPT') return error;
-  return new DomainError('unavailable', 'not-a-database', `${path} is not a usable SQLite database (${code}).`, {
-    hint: 'Set ABATHUR_DB_PATH to another file, or put a backup in its place.',
-  });
+  const code = (error as { code?: string }).code ?? '';
+  if (code === 'SQLITE_NOTADB' || code === 'SQLITE_CORRUPT') {
+    return new DomainError('unavailable', 'not-a-database', `${path} is not a usable SQLite database (${code}).`, {
+      hint: 'Set ABATHUR_DB_PATH to another file, or put a backup in its place.',
+    });
+  }
+  if (CANNOT_OPEN.includes(code) || code.startsWith('SQLITE_READONLY')) {
+    return new DomainError('unavailable', 'cannot-open-database', `${path} cannot be opened as a file (${code}).`, {
+      hint: 'Set ABATHUR_DB_PATH to a file that this user may write, in a directory that this user may write.',
+    });
+  }
+  return error;
 }

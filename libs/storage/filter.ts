@@ -58,6 +58,7 @@ export function compileFilter(filter: Filter, fieldOf: (name: string) => Field |
     const field = fieldOf(name);
     if (field === undefined) throw invalid(at, `"${name}" is not a field to filter by`, `Fields: ${allowed}.`);
     const tests = isOperators(value) ? Object.entries(value) : [['eq', value] as const];
+    if (tests.length === 0) throw invalid(at, 'names no operator', `Operators: ${OPERATORS.join(', ')}.`);
     return parenthesised(
       join(
         tests.map(([operator, operand]) => {

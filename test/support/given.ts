@@ -44,7 +44,7 @@ export function specify<C extends { type: string }, E extends DomainEvent, S>(de
               time: NOW,
               actor: 'tester',
               version: events.length + first.length,
-              seen: new Set(decider.eventIds?.(command) ?? []),
+              seen: new Set(decider.eventIds?.(command).filter((id) => id !== undefined)),
               ...context,
             });
           },

@@ -1,10 +1,11 @@
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { invalid } from '#kernel';
 
 export const BODY_LIMIT = 1024 * 1024;
 /** Batches and imports may be larger. */
 export const BULK_LIMIT = 16 * 1024 * 1024;
-const BULK_ROUTES = ['/v1/memories/batch', '/v1/memories/import', '/v1/sessions/:id/events/batch'];
+const NDJSON_ROUTE = '/v1/memories/import';
+const BULK_ROUTES = ['/v1/memories/batch', NDJSON_ROUTE, '/v1/sessions/:id/events/batch'];
 
 /** How bodies are read: strict UTF-8, strict JSON; NDJSON stays a stream. */
 export function readBodies(server: FastifyInstance): void {
@@ -16,28 +17,41 @@ export function readBodies(server: FastifyInstance): void {
       done(error as Error);
     }
   });
-  server.addContentTypeParser(['application/x-ndjson', 'application/ndjson'], (_request, payload, done) =>
-    done(null, payload),
+  server.addContentTypeParser(['application/x-ndjson', 'application/ndjson'], (request, payload, done) =>
+    request.routeOptions.url === NDJSON_ROUTE ? done(null, payload) : done(unsupported('This route takes JSON.')),
   );
+  server.addHook('onRequest', async (request) => assertReadable(request));
   server.addHook('onRoute', (route) => {
     if (BULK_ROUTES.includes(route.url)) route.bodyLimit = BULK_LIMIT;
   });
 }
 
+/** Refuses what would be ignored or misread: a body where none is taken, another encoding than plain UTF-8. */
+function assertReadable({ method, headers }: FastifyRequest): void {
+  const sent = headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
+  if (sent && (method === 'GET' || method === 'HEAD')) throw invalid('body', 'this request takes no body');
+  const encoding = headers['content-encoding'];
+  if (encoding !== undefined && encoding !== 'identity') throw unsupported('Send the body without Content-Encoding.');
+  const charset = /;\s*charset\s*=\s*"?([^";\s]*)/i.exec(headers['content-type'] ?? '')?.[1];
+  if (charset !== undefined && !/^utf-?8$/i.test(charset)) throw unsupported('JSON is UTF-8; send no other charset.');
+}
+
+const unsupported = (message: string): Error => Object.assign(new Error(message), { statusCode: 415 });
+
 /** Throws a domain error that says where the JSON breaks. An empty body is no body. */
-export function parseJson(body: Buffer): unknown {
+export function parseJson(body: Buffer, field = 'body'): unknown {
   if (body.length === 0) return undefined;
   let text: string;
   try {
     text = new TextDecoder('utf-8', { fatal: true }).decode(body);
   } catch {
-    throw invalid('body', 'is not valid UTF-8');
+    throw invalid(field, 'is not valid UTF-8');
   }
   try {
     return JSON.parse(text);
   } catch (error) {
     // The parser quotes what it read; only where it stopped is safe to repeat.
     const place = /at position (\d+)/.exec((error as Error).message)?.[1];
-    throw invalid('body', place === undefined ? 'is not JSON' : `is not JSON: it breaks at character ${place}`);
+    throw invalid(field, place === undefined ? 'is not JSON' : `is not JSON: it breaks at character ${place}`);
   }
 }

@@ -1,4 +1,5 @@
 import * as crypto from 'node:crypto';
+import { Readable } from 'node:stream';
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import { invalid, type Caller } from '#kernel';
@@ -36,7 +37,9 @@ const newId: () => string = randomUUIDv7 ?? crypto.randomUUID;
 function idempotency(request: FastifyRequest): Caller['idempotency'] {
   const key = visible(request.headers['idempotency-key'], 'Idempotency-Key');
   if (key === undefined) return undefined;
-  const used = `${request.method} ${request.url}\n${JSON.stringify(request.body) ?? ''}`;
+  // A stream is told apart page by page, by who reads it.
+  const body = request.body instanceof Readable ? '' : (JSON.stringify(request.body) ?? '');
+  const used = `${request.method} ${request.url}\n${body}`;
   return { key, fingerprint: crypto.hash('sha256', used, 'base64url') };
 }
 

@@ -15,6 +15,15 @@ interface OperationObject {
   responses: Record<string, unknown>;
 }
 
+/** What a route takes. */
+interface Operation {
+  query: ValidateFunction;
+  parameters: Map<string, Schema>;
+  /** `none`: a body is refused. `stream`: the handler reads it line by line. */
+  body: ValidateFunction | 'none' | 'stream';
+  bodyRequired: boolean;
+}
+
 /** Fields whose keys are names that users choose: there `__proto__` is a string like any other. */
 const PLAIN_KEYS = ['initial_state', 'state_delta', 'events[].state_delta'];
 
@@ -23,21 +32,17 @@ const PLAIN_KEYS = ['initial_state', 'state_delta', 'events[].state_delta'];
  * is refused. The class-validator decorators are the one source; Ajv checks them at twice the speed of their own engine.
  */
 export class Contract {
-  private readonly ajv = new Ajv({ allErrors: true, strict: false, useDefaults: true, validateFormats: false });
-  private readonly queries = new Ajv({
+  private readonly ajv = new Ajv({
     allErrors: true,
     strict: false,
     useDefaults: true,
-    coerceTypes: true,
+    discriminator: true,
     validateFormats: false,
   });
-  private readonly operations = new Map<
-    string,
-    { query: ValidateFunction; body?: ValidateFunction; bodyRequired: boolean }
-  >();
+  private readonly operations = new Map<string, Operation>();
 
   private constructor(readonly document: OpenAPIObject) {
-    this.ajv.addSchema({ $id: 'api', components: document.components });
+    this.ajv.addSchema({ $id: 'api', components: forAjv(document.components) });
     for (const [path, item] of Object.entries(document.paths)) {
       for (const [method, operation] of Object.entries(item as Record<string, OperationObject>)) {
         this.addOperation(`${method.toUpperCase()} ${path.replace(/\{(\w+)\}/g, ':$1')}`, operation);
@@ -52,8 +57,14 @@ export class Contract {
     for (const schema of Object.values(document.components?.schemas ?? {}) as Schema[]) {
       if (schema['properties'] !== undefined) seal(schema as Schema & { properties: Record<string, Schema> });
     }
-    for (const item of Object.values(document.paths)) {
-      for (const operation of Object.values(item as Record<string, OperationObject>)) {
+    for (const [path, item] of Object.entries(document.paths)) {
+      for (const [method, operation] of Object.entries(item as Record<string, OperationObject>)) {
+        if (
+          method === 'get' &&
+          path.startsWith('/v1/') &&
+          JSON.stringify(operation.responses).includes('"application/json"')
+        )
+          operation.responses['304'] = { description: 'The client has it already.' };
         for (const parameter of operation.parameters ?? [])
           if ('default' in parameter.schema) parameter.required = false;
         withProblems(operation);
@@ -65,35 +76,59 @@ export class Contract {
 
   /** Checks a request before its handler runs; completes and converts its query. */
   check(request: FastifyRequest): void {
-    const operation = this.operations.get(`${request.method} ${request.routeOptions.url}`);
+    const method = request.method === 'HEAD' ? 'GET' : request.method;
+    const operation = this.operations.get(`${method} ${request.routeOptions.url}`);
     if (operation === undefined) return;
-    const query = { ...(request.query as object) };
-    assertStorable(query);
-    if (!operation.query(query)) throw refusal(operation.query.errors!);
-    request.query = query;
-    if (operation.body === undefined) {
-      if (request.body !== undefined && request.body !== null) throw refusal([], 'body', 'this request takes no body');
-      return;
-    }
-    if (request.body === undefined && !operation.bodyRequired) return;
-    assertStorable(request.body, '', PLAIN_KEYS);
-    if (!operation.body(request.body)) throw refusal(operation.body.errors!);
+    request.query = checkQuery(request.query as object, operation);
+    checkBody(request.body, operation);
   }
 
   private addOperation(route: string, { parameters = [], requestBody }: OperationObject): void {
     const query = parameters.filter((parameter) => parameter.in === 'query');
     const json = requestBody?.content['application/json'];
+    const other = requestBody === undefined ? 'none' : 'stream';
     this.operations.set(route, {
-      query: this.queries.compile({
+      parameters: new Map(query.map(({ name, schema }) => [name, schema])),
+      query: this.ajv.compile({
         type: 'object',
         properties: Object.fromEntries(query.map(({ name, schema }) => [name, schema])),
         required: query.filter(({ required }) => required).map(({ name }) => name),
         additionalProperties: false,
       }),
-      body: json && this.ajv.compile(absolute(json.schema)),
+      body: json === undefined ? other : this.ajv.compile(absolute(json.schema)),
       bodyRequired: requestBody?.required === true,
     });
   }
+}
+
+function checkQuery(given: object, { query: valid, parameters }: Operation): object {
+  const query: Record<string, unknown> = { ...given };
+  assertStorable(query);
+  for (const [name, value] of Object.entries(query)) {
+    if (Array.isArray(value)) throw refusal([], name, 'is given more than once');
+    query[name] = typed(value, parameters.get(name));
+  }
+  if (!valid(query)) throw refusal(valid.errors!);
+  return query;
+}
+
+/** A query is text: what spells a whole number or a truth value becomes one, and the schema judges the rest. */
+function typed(value: unknown, schema: Schema | undefined): unknown {
+  if (schema?.['type'] === 'integer' && /^-?\d{1,16}$/.test(String(value))) return Number(value);
+  if (schema?.['type'] === 'boolean' && /^(true|false)$/.test(String(value))) return value === 'true';
+  return value;
+}
+
+function checkBody(body: unknown, { body: valid, bodyRequired }: Operation): void {
+  if (valid === 'stream') return;
+  if (valid === 'none') {
+    if (body !== undefined && body !== null) throw refusal([], 'body', 'this request takes no body');
+    return;
+  }
+  if (body === undefined && !bodyRequired) return;
+  if (body === undefined) throw refusal([], 'body', 'is required');
+  assertStorable(body, '', PLAIN_KEYS);
+  if (!valid(body)) throw refusal(valid.errors!);
 }
 
 const describe = (): Omit<OpenAPIObject, 'paths'> =>
@@ -115,6 +150,14 @@ function seal(schema: Schema & { properties: Record<string, Schema> }): void {
 /** `#/components/…` seen from a schema that is compiled on its own. */
 const absolute = (schema: Schema): Schema =>
   JSON.parse(JSON.stringify(schema).replaceAll('"#/components/', '"api#/components/')) as Schema;
+
+/** Ajv finds the branch by its tag alone, and refuses OpenAPI's table of branches. */
+const forAjv = (components: unknown): unknown =>
+  JSON.parse(
+    JSON.stringify(components, (key, value: { propertyName: string }) =>
+      key === 'discriminator' ? { propertyName: value.propertyName } : value,
+    ),
+  );
 
 function withProblems(operation: OperationObject): void {
   operation.responses['default'] = {
@@ -150,25 +193,32 @@ function addProblemSchema(document: OpenAPIObject): void {
 
 /** Ajv's findings as fields and sentences. */
 function refusal(found: ErrorObject[], field?: string, detail?: string): DomainError {
-  const errors: FieldError[] = field === undefined ? found.slice(0, 20).map(fieldError) : [{ field, detail: detail! }];
+  // A tag that is missing or unknown is told by the tag's own rule as well.
+  const telling = found.filter(({ keyword }) => keyword !== 'discriminator');
+  const errors: FieldError[] =
+    field === undefined ? telling.slice(0, 20).map(fieldError) : [{ field: shorten(field), detail: detail! }];
   const first = errors[0]!;
   return new DomainError('invalid', 'invalid-request', `${first.field}: ${first.detail}`, { errors });
 }
 
 function fieldError({ instancePath, keyword, params, message = 'is not valid' }: ErrorObject): FieldError {
   const path = instancePath
+    .split('/')
     .slice(1)
-    .replace(/\/(\d+)(?=\/|$)/g, '[$1]')
-    .replaceAll('/', '.');
-  const inside = (name: string): string => (path === '' ? name : `${path}.${name}`);
+    .map((part) => part.replaceAll('~1', '/').replaceAll('~0', '~'))
+    .reduce((before, part) => (/^\d+$/.test(part) ? `${before}[${part}]` : inside(before, part)), '');
   switch (keyword) {
     case 'additionalProperties':
-      return { field: inside(params['additionalProperty'] as string), detail: 'is not a field here' };
+      return { field: shorten(inside(path, params['additionalProperty'] as string)), detail: 'is not a field here' };
     case 'required':
-      return { field: inside(params['missingProperty'] as string), detail: 'is required' };
+      return { field: inside(path, params['missingProperty'] as string), detail: 'is required' };
     case 'enum':
       return { field: path, detail: `must be one of ${(params['allowedValues'] as unknown[]).join(', ')}` };
     default:
-      return { field: path === '' ? 'body' : path, detail: message };
+      return { field: path === '' ? 'body' : shorten(path), detail: message };
   }
 }
+
+const inside = (path: string, name: string): string => (path === '' ? name : `${path}.${name}`);
+
+const shorten = (field: string): string => (field.length <= 200 ? field : `${field.slice(0, 200)}…`);

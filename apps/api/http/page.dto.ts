@@ -1,18 +1,19 @@
 import { ApiProperty } from '@nestjs/swagger';
-import { IsInt, IsOptional, IsString, Max, MaxLength, Min } from 'class-validator';
+import { IsInt, IsString, Max, MaxLength, Min } from 'class-validator';
+import { MayBeLeftOut } from './optional.js';
 
 /** The query of every list. */
 export class PageQuery {
   /** Items per page. */
   @ApiProperty({ type: 'integer' })
-  @IsOptional()
+  @MayBeLeftOut()
   @IsInt()
   @Min(1)
   @Max(1000)
   limit: number = 50;
 
   /** `next_cursor` of the page before; opaque. */
-  @IsOptional()
+  @MayBeLeftOut()
   @IsString()
   @MaxLength(2048)
   cursor?: string;

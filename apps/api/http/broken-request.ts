@@ -1,0 +1,32 @@
+import { randomUUID } from 'node:crypto';
+import type { Socket } from 'node:net';
+import { STATUS_CODES } from 'node:http';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { PROBLEM_TYPE, problemOf } from './problem.js';
+
+/** Answers a URL that no route can be found for, because it cannot be decoded or a part of it is too long. */
+export function refuseUrl(error: Error & { statusCode?: number }, request: FastifyRequest, reply: FastifyReply): void {
+  const [statusCode, message] =
+    error.statusCode === 414
+      ? [414, 'A part of the URL is too long.']
+      : [400, 'The URL holds a percent sign that encodes nothing.'];
+  const { body } = problemOf({ statusCode, message }, { id: request.id, url: request.raw.url ?? '' });
+  void reply.status(statusCode).type(PROBLEM_TYPE).header('x-request-id', request.id).send(JSON.stringify(body));
+}
+
+const CAUSES: Record<string, [number, string]> = {
+  HPE_HEADER_OVERFLOW: [431, 'The headers are larger than 16 KiB.'],
+  ERR_HTTP_REQUEST_TIMEOUT: [408, 'The request did not arrive in time.'],
+};
+
+/** Answers what is not HTTP, on the bare socket: there is no request yet, and there will be none. */
+export function refuseConnection(error: Error & { code?: string }, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || socket.destroyed || !socket.writable) return;
+  const [statusCode, message] = CAUSES[error.code ?? ''] ?? [400, 'This is not a request that can be read.'];
+  const id = randomUUID();
+  const text = JSON.stringify(problemOf({ statusCode, message }, { id, url: '' }).body);
+  socket.end(
+    `HTTP/1.1 ${statusCode} ${STATUS_CODES[statusCode]}\r\ncontent-type: ${PROBLEM_TYPE}\r\n` +
+      `x-request-id: ${id}\r\ncontent-length: ${Buffer.byteLength(text)}\r\nconnection: close\r\n\r\n${text}`,
+  );
+}
