@@ -51,7 +51,7 @@ describe('R-S2 A connection', () => {
     const db = Database.open({ path, readonly: true });
     expect(() => db.run(sql`DELETE FROM commits`)).toThrow('readonly database');
     db.close();
-    expect(() => Database.open({ path: `${path}.missing`, readonly: true })).toThrow(/unable to open|does not exist/);
+    expect(() => Database.open({ path: `${path}.missing`, readonly: true })).toThrow(/cannot be opened/);
   });
 
   it('makes the directory of a new file', () => {
