@@ -58,6 +58,13 @@ export class ListAuditEventsQuery extends PageQuery {
   @IsIn(OPERATIONS)
   memory_operation?: (typeof OPERATIONS)[number];
 
+  /** Id of the memory version that the entry made, deleted or restored. */
+  @ApiProperty({ type: 'integer' })
+  @MayBeLeftOut()
+  @IsInt()
+  @Min(1)
+  memory_entry_id?: number;
+
   @MayBeLeftOut()
   @IsString()
   @MaxLength(256)

@@ -1,10 +1,10 @@
 import { ApiProperty } from '@nestjs/swagger';
+import { Type } from 'class-transformer';
 import {
   ArrayMaxSize,
   ArrayMinSize,
   IsArray,
   IsBoolean,
-  IsDefined,
   IsIn,
   IsInt,
   IsObject,
@@ -28,7 +28,7 @@ import {
 } from '#sessions';
 import { ANY_OBJECT, ANY_VALUE, nullable } from './http/schemas.js';
 import { PageQuery } from './http/page.dto.js';
-import { MayBeLeftOut } from './http/optional.js';
+import { MayBeLeftOut, MustBeSent } from './http/optional.js';
 
 export class CreateSessionBody {
   /** Your own id; a UUID is made when there is none. */
@@ -108,6 +108,7 @@ export class AppendEventsBody {
   @ArrayMinSize(1)
   @ArrayMaxSize(1000)
   @ValidateNested({ each: true })
+  @Type(() => AppendEventBody)
   @ApiProperty({ type: () => [AppendEventBody], minItems: 1, maxItems: 1000 })
   events!: AppendEventBody[];
 }
@@ -120,7 +121,7 @@ export class ChangeStatusBody {
 export class SetStateBody {
   /** Any JSON value; `null` is a value, too. */
   @ApiProperty(ANY_VALUE)
-  @IsDefined()
+  @MustBeSent()
   value!: Json;
 }
 

@@ -38,6 +38,7 @@ export interface AuditFilter {
   session_id?: string;
   namespace_prefix?: string;
   memory_operation?: string;
+  memory_entry_id?: number;
   correlation_id?: string;
   /** Earliest time, inclusive. */
   from?: string;
@@ -105,6 +106,7 @@ function filterConditions(filter: AuditFilter): Sql[] {
   if (task_id !== undefined) conditions.push(sql`task_id = ${task_id}`);
   if (session_id !== undefined) conditions.push(sql`session_id = ${session_id}`);
   if (memory_operation !== undefined) conditions.push(sql`memory_operation = ${memory_operation}`);
+  if (filter.memory_entry_id !== undefined) conditions.push(sql`memory_entry_id = ${filter.memory_entry_id}`);
   if (correlation_id !== undefined) conditions.push(sql`correlation_id = ${correlation_id}`);
   if (filter.from !== undefined) conditions.push(sql`timestamp >= ${filter.from}`);
   if (filter.to !== undefined) conditions.push(sql`timestamp <= ${filter.to}`);

@@ -6,6 +6,7 @@ import {
   versionConflict,
   type Caller,
   type EventCatalog,
+  type JsonObject,
   type Recorded,
 } from '#kernel';
 import { sql, type Database } from '#storage';
@@ -151,7 +152,7 @@ export class LogWriter {
   private knownEvents({ events }: Commit): Receipt | undefined {
     const known = events.map(({ stream, id }) => (id === undefined ? undefined : this.find(stream, [id]).get(id)));
     const hits = known.filter((event) => event !== undefined);
-    if (hits.length === 0) return undefined;
+    if (hits.length === 0) return refuseTwins(events);
     if (hits.length < events.length) {
       throw conflict('event-id-used', `Event id ${hits[0]!.event_id} is taken in ${hits[0]!.stream}.`);
     }
@@ -164,28 +165,26 @@ export class LogWriter {
     const { about = {}, actor = proposer.actor } = event;
     const position = this.tip.position + 1;
     const timestamp = time > this.tip.time ? time : this.tip.time;
-    const entry = seal(
-      {
-        position,
-        event_id: event.id ?? null,
-        stream: event.stream,
-        stream_version: version,
-        type: event.type,
-        schema_version: schema.version,
-        timestamp,
-        actor,
-        agent_id: about.agent_id ?? agentOf(actor),
-        task_id: about.task_id ?? null,
-        session_id: about.session_id ?? null,
-        memory_operation: about.memory_operation ?? null,
-        memory_namespace: about.memory_namespace ?? null,
-        memory_entry_id: about.memory_entry_id === 'self' ? position : (about.memory_entry_id ?? null),
-        correlation_id: proposer.correlation_id,
-        causation_id: proposer.causation_id ?? null,
-        data: canonicalJson(event.data),
-      },
-      this.tip.entry_hash,
-    );
+    const draft = {
+      position,
+      event_id: event.id ?? null,
+      stream: event.stream,
+      stream_version: version,
+      type: event.type,
+      schema_version: schema.version,
+      timestamp,
+      actor,
+      agent_id: about.agent_id ?? agentOf(actor),
+      task_id: about.task_id ?? null,
+      session_id: about.session_id ?? null,
+      memory_operation: about.memory_operation ?? null,
+      memory_namespace: about.memory_namespace ?? null,
+      memory_entry_id: about.memory_entry_id === 'self' ? position : (about.memory_entry_id ?? null),
+      correlation_id: proposer.correlation_id,
+      causation_id: proposer.causation_id ?? null,
+      data: canonicalJson(event.data),
+    };
+    const entry = seal(draft, this.tip.entry_hash);
     this.db.run(
       sql`INSERT INTO audit (position, event_id, stream, stream_version, type, schema_version, timestamp, actor,
             agent_id, task_id, session_id, memory_operation, memory_namespace, memory_entry_id, correlation_id,
@@ -203,7 +202,8 @@ export class LogWriter {
       stream: event.stream,
       version,
       type: event.type,
-      data: event.data as Recorded['data'],
+      // As the log gives it back, not as it was handed in: live and rebuilt projections see the same.
+      data: JSON.parse(draft.data) as JsonObject,
       time: timestamp,
       actor,
       correlation_id: proposer.correlation_id,
@@ -220,6 +220,18 @@ export const committedEvent = ({ stream, event_id, version, position }: Recorded
   version,
   position,
 });
+
+/** Two events of one commit cannot have the same id: the second would be a repetition of what is not there yet. */
+function refuseTwins(events: NewEvent[]): undefined {
+  const ids = new Set<string>();
+  for (const { stream, id } of events) {
+    if (id === undefined) continue;
+    const before = ids.size;
+    if (ids.add(JSON.stringify([stream, id])).size === before) {
+      throw conflict('event-id-used', `Event id ${id} comes twice for ${stream}.`);
+    }
+  }
+}
 
 const digest = (text: string): string => hash('sha256', text, 'base64url');
 

@@ -98,14 +98,30 @@ export class Transactor {
     this.log = new LogReader(db, catalog);
   }
 
-  execute({ caller, steps }: Work): WorkAnswer {
+  execute(work: Work): WorkAnswer {
+    const touched: string[] = [];
+    try {
+      return this.answer(work, touched);
+    } catch (error) {
+      // These states may hold events that are being rolled back.
+      for (const stream of touched) this.folded.delete(stream);
+      throw error;
+    }
+  }
+
+  /** Drops what was folded in a transaction that did not happen. */
+  forget(): void {
+    this.folded.clear();
+  }
+
+  private answer({ caller, steps }: Work, touched: string[]): WorkAnswer {
     const { idempotency } = caller;
     const commitId = idempotency && commitIdOf(idempotency.key);
     if (commitId !== undefined) {
       const first = this.writer.recall(commitId, idempotency!.fingerprint);
       if (first !== undefined) return { ...(first as WorkAnswer), replayed: true };
     }
-    const results = this.performAll(steps, caller);
+    const results = this.performAll(steps, caller, touched);
     const positions = results.filter(isDecision).map(({ position }) => position);
     const answer = {
       results,
@@ -116,13 +132,7 @@ export class Transactor {
     return answer;
   }
 
-  /** Drops what was folded in a transaction that did not happen. */
-  forget(): void {
-    this.folded.clear();
-  }
-
-  private performAll(steps: Step[], caller: Caller): unknown[] {
-    const touched: string[] = [];
+  private performAll(steps: Step[], caller: Caller, touched: string[]): unknown[] {
     const results: unknown[] = [];
     try {
       for (const step of steps) {
@@ -131,8 +141,6 @@ export class Transactor {
       }
       return results;
     } catch (error) {
-      // These states may hold events that are being rolled back.
-      for (const stream of touched) this.folded.delete(stream);
       if (error instanceof DomainError) error.details.failed_step = results.length;
       throw error;
     }

@@ -27,6 +27,7 @@ interface Waiting {
 /** The main thread's end of the writer thread. */
 export class WriterClient implements Settler {
   private readonly worker: Worker;
+  private readonly exited: Promise<unknown>;
   private readonly waiting = new Map<number, Waiting>();
   private outbox: ToWriter['requests'] = [];
   private nextId = 1;
@@ -39,6 +40,7 @@ export class WriterClient implements Settler {
 
   constructor(script: URL, workerData: unknown) {
     this.worker = new Worker(script, { workerData });
+    this.exited = new Promise((resolve) => this.worker.once('exit', resolve));
     this.worker.on('message', (report: BatchReport) => this.deliver(report));
     this.worker.on('error', (error) => this.die(error));
     this.worker.on('exit', (code) => this.die(new Error(`The writer thread exited with code ${code}`)));
@@ -69,7 +71,7 @@ export class WriterClient implements Settler {
     while (this.waiting.size > 0) await new Promise((resolve) => setTimeout(resolve, 5));
     this.dead ??= new DomainError('unavailable', 'shutting-down', 'The server is shutting down.', { retry_after: 1 });
     this.worker.postMessage('close');
-    await new Promise((resolve) => this.worker.once('exit', resolve));
+    await this.exited;
   }
 
   private send(): void {

@@ -152,7 +152,7 @@ describe('A memory', () => {
     const imported = put({ memory_type: 'episodic', expires_at });
     given()
       .when(imported)
-      .then({ data: { expires_at, ttl_seconds: 2_580_914 } });
+      .then({ data: { expires_at, ttl_seconds: 2_580_954 } });
     given(written({ memory_type: 'episodic', ttl_seconds: 7_776_000, expires_at }))
       .when(imported)
       .thenNothing();

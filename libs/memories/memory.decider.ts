@@ -1,5 +1,5 @@
-import { isDeepStrictEqual } from 'node:util';
 import {
+  canonicalJson,
   conflict,
   invalid,
   notFound,
@@ -188,8 +188,8 @@ const about = (
 
 const sameContent = (one: MemoryContent, other: MemoryContent): boolean =>
   one.memory_type === other.memory_type &&
-  isDeepStrictEqual(one.value, other.value) &&
-  isDeepStrictEqual(one.metadata, other.metadata);
+  canonicalJson(one.value) === canonicalJson(other.value) &&
+  canonicalJson(one.metadata) === canonicalJson(other.metadata);
 
 /** How long what is written will live: as the writer says, else as before, else as its type does. */
 function lifeOf(

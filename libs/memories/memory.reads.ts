@@ -186,7 +186,8 @@ export function memoryConditions(filter: MemoriesFilter & { as_of?: number }): S
   const { namespace_prefix, memory_type, key_prefix, created_by, updated_after, updated_before, as_of } = filter;
   const conditions: Sql[] = [];
   if (namespace_prefix !== undefined) conditions.push(inNamespace(namespace_prefix));
-  if (memory_type !== undefined) conditions.push(sql`memory_type = ${memory_type}`);
+  // One type of three narrows less than a namespace does, which SQLite cannot know.
+  if (memory_type !== undefined) conditions.push(sql`likely(memory_type = ${memory_type})`);
   if (key_prefix !== undefined) conditions.push(sql`substr(key, 1, ${[...key_prefix].length}) = ${key_prefix}`);
   if (created_by !== undefined) conditions.push(sql`created_by = ${created_by}`);
   if (updated_after !== undefined) conditions.push(sql`updated_at >= ${updated_after}`);

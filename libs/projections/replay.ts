@@ -13,6 +13,8 @@ export function replay(log: LogReader, projectors: Projector[], scratch: Databas
   for (;;) {
     const events = log.all(position, page);
     if (events.length === 0) return position;
+    const hole = events.findIndex((event, index) => event.position !== position + 1 + index);
+    if (hole >= 0) throw new Error(`The log has no entry ${position + 1 + hole}`);
     scratch.transaction(() => {
       for (const event of events) {
         for (const projector of projectors) {

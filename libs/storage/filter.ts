@@ -5,7 +5,7 @@ import { join, sql, type Sql } from './sql.js';
  * Filters as clients know them: `{ field: value }`, `{ field: { gt: 3 } }`, `AND`, `OR`, `NOT`; operators with or
  * without `$`. An unknown operator or field is refused by name. Nothing is dropped, nothing is relaxed:
  *
- * - `ne` and `nin` match a missing field, every other operator does not;
+ * - `ne` and `nin` match a missing field, every other operator does not; `NOT` matches whatever its filter does not;
  * - a range matches numbers with numbers and strings with strings, never `null`;
  * - equality is that of JSON: `1`, `"1"` and `true` are three values.
  */
@@ -34,7 +34,8 @@ export function compileFilter(filter: Filter, fieldOf: (name: string) => Field |
         case 'OR':
           return branches(value, where, ' OR ', '0');
         case 'NOT':
-          return sql`NOT ${parenthesised(Array.isArray(value) ? branches(value, where, ' AND ', '1') : tree(value, where))}`;
+          // Not true, rather than NOT: of a missing field SQL knows neither.
+          return sql`(${Array.isArray(value) ? branches(value, where, ' AND ', '1') : tree(value, where)} IS NOT 1)`;
         default:
           return condition(name, value, where);
       }

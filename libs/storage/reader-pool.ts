@@ -84,6 +84,7 @@ export class ReaderPool {
   async close(): Promise<void> {
     this.closed = true;
     for (const job of this.queue.splice(0)) this.settle(job, () => job.reject(shuttingDown()));
+    for (const { job } of this.lanes) job?.reject(shuttingDown());
     await Promise.all(this.lanes.map(({ worker }) => worker.terminate()));
   }
 
@@ -92,6 +93,7 @@ export class ReaderPool {
     lane.worker.unref();
     lane.worker.on('message', (reply: ReadReply) => this.finish(lane, reply));
     lane.worker.on('error', (error) => this.replace(lane, error));
+    lane.worker.on('exit', (code) => this.replace(lane, new Error(`A reader thread exited with code ${code}`)));
     this.lanes.push(lane);
     return lane;
   }
@@ -122,9 +124,11 @@ export class ReaderPool {
 
   /** A reader that died takes its read with it; another one takes its place. */
   private replace(lane: Lane, error: unknown): void {
-    this.lanes.splice(this.lanes.indexOf(lane), 1);
+    const index = this.lanes.indexOf(lane);
+    if (index < 0 || this.closed) return;
+    this.lanes.splice(index, 1);
     lane.job?.reject(error);
-    if (this.closed || this.lanes.length >= this.options.min) return;
+    if (this.lanes.length >= this.options.min && this.queue.length === 0) return;
     const fresh = this.addLane();
     const next = this.take();
     if (next !== undefined) this.start(fresh, next);

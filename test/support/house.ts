@@ -2,8 +2,9 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { SqliteAuditLog, type Settler, type Writer } from '#audit-log';
-import { assembleWriter, catalog } from '#assembly';
+import { assembleWriter, catalog, projectors } from '#assembly';
 import type { Caller } from '#kernel';
+import type { Turn } from '#projections';
 import { Database, migrate, readMigrations, type Read } from '#storage';
 
 export const MIGRATIONS = join(process.cwd(), 'migrations');
@@ -35,6 +36,14 @@ export function openTestHouse(): TestHouse {
       rmSync(directory, { recursive: true });
     },
   };
+}
+
+/** Brings every projection that follows the log to its head. */
+export async function catchUp({ log }: Pick<TestHouse, 'log'>): Promise<void> {
+  for (const { name, mode } of projectors) {
+    if (mode === 'inline') continue;
+    while ((await log.chore<Turn>('catch-up', name)).events > 0);
+  }
 }
 
 /** Settles each request at once, in a transaction of its own. */

@@ -32,6 +32,8 @@ export async function startServer(
     env: { ...process.env, PORT: String(port), ABATHUR_DB_PATH: path, ABATHUR_LOG_LEVEL: 'warn', ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
+  running.add(child);
+  child.once('exit', () => running.delete(child));
   let printed = '';
   child.stdout.on('data', (chunk: Buffer) => (printed += chunk.toString()));
   child.stderr.on('data', (chunk: Buffer) => (printed += chunk.toString()));
@@ -57,7 +59,7 @@ export async function startServer(
 }
 
 async function ready({ url, process: child, output }: TestServer): Promise<void> {
-  for (let attempt = 0; attempt < 400; attempt++) {
+  for (let attempt = 0; attempt < 1200; attempt++) {
     if (child.exitCode !== null) throw new Error(`The server ended with ${child.exitCode}:\n${output()}`);
     const answer = await fetch(`${url}/health/ready`).catch(() => undefined);
     if (answer?.ok) return;
@@ -67,7 +69,12 @@ async function ready({ url, process: child, output }: TestServer): Promise<void>
 }
 
 const made: string[] = [];
-process.on('exit', () => made.forEach((directory) => rmSync(directory, { recursive: true, force: true })));
+/** What a failing test did not end. */
+const running = new Set<ChildProcess>();
+process.on('exit', () => {
+  running.forEach((child) => child.kill('SIGKILL'));
+  made.forEach((directory) => rmSync(directory, { recursive: true, force: true }));
+});
 
 export function temporaryDirectory(): string {
   const directory = mkdtempSync(join(tmpdir(), 'abathur-'));

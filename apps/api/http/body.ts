@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import { invalid } from '#kernel';
+import { DomainError, invalid } from '#kernel';
 
 export const BODY_LIMIT = 1024 * 1024;
 /** Batches and imports may be larger. */
@@ -48,10 +48,45 @@ export function parseJson(body: Buffer, field = 'body'): unknown {
     throw invalid(field, 'is not valid UTF-8');
   }
   try {
-    return JSON.parse(text);
+    const value = JSON.parse(text) as unknown;
+    // A parser silently takes the last of two; nobody can know which one was meant.
+    if (namesIn(text) !== namesOf(value)) throw invalid(field, 'names a field twice in one object');
+    return value;
   } catch (error) {
+    if (error instanceof DomainError) throw error;
     // The parser quotes what it read; only where it stopped is safe to repeat.
     const place = /at position (\d+)/.exec((error as Error).message)?.[1];
     throw invalid(field, place === undefined ? 'is not JSON' : `is not JSON: it breaks at character ${place}`);
   }
+}
+
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+const COLON = 0x3a;
+
+/** How many names of fields a JSON text holds: the colons outside of its strings. */
+function namesIn(text: string): number {
+  let names = 0;
+  let quoted = false;
+  for (let index = 0; index < text.length; index++) {
+    const code = text.charCodeAt(index);
+    if (code === BACKSLASH) index += 1;
+    else if (code === QUOTE) quoted = !quoted;
+    else if (code === COLON && !quoted) names += 1;
+  }
+  return names;
+}
+
+/** How many fields a JSON value has, at any depth; without recursion, since a text may be nested without end. */
+function namesOf(value: unknown): number {
+  let names = 0;
+  const open: unknown[] = [value];
+  while (open.length > 0) {
+    const item = open.pop();
+    if (typeof item !== 'object' || item === null) continue;
+    const values: unknown[] = Object.values(item);
+    if (!Array.isArray(item)) names += values.length;
+    for (const inner of values) if (typeof inner === 'object' && inner !== null) open.push(inner);
+  }
+  return names;
 }

@@ -1,5 +1,6 @@
 import { Catch, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { DomainError } from '#kernel';
 import { Log, Metrics } from '#telemetry';
 import { PROBLEM_TYPE, problemOf } from './problem.js';
 
@@ -16,7 +17,10 @@ export class ProblemFilter implements ExceptionFilter {
     const request = http.getRequest<FastifyRequest>();
     const reply = http.getResponse<FastifyReply>();
     const { status, code, headers, body } = problemOf(error, request);
-    if (status >= 500) this.log.error('request-failed', error, { request_id: request.id, code });
+    // A refusal that was meant, while draining or with a full disk, is no failure of the program.
+    if (status > 500 && error instanceof DomainError)
+      this.log.warn('request-refused', { request_id: request.id, code });
+    else if (status >= 500) this.log.error('request-failed', error, { request_id: request.id, code });
     this.metrics.errors.inc({ code });
     if (reply.sent) return;
     void reply.status(status).type(PROBLEM_TYPE).headers(headers).send(body);

@@ -1,0 +1,61 @@
+import { DomainError, type ErrorKind } from '#kernel';
+
+/** Exit codes of the command line: 1 is an honest "no", the others are from sysexits(3). */
+export const EXIT = {
+  no: 1,
+  usage: 64,
+  data: 65,
+  noInput: 66,
+  unavailable: 69,
+  software: 70,
+  config: 78,
+  interrupted: 130,
+} as const;
+
+/** Why a command ended early, in a sentence, and what to do about it. */
+export class Failure extends Error {
+  override readonly name = 'Failure';
+
+  constructor(
+    readonly exit: number,
+    readonly code: string,
+    message: string,
+    readonly hint?: string,
+  ) {
+    super(message);
+  }
+}
+
+const EXIT_OF: Record<ErrorKind, number> = {
+  invalid: EXIT.data,
+  'not-found': EXIT.no,
+  conflict: EXIT.data,
+  'version-conflict': EXIT.data,
+  'key-reused': EXIT.data,
+  'too-large': EXIT.data,
+  unavailable: EXIT.unavailable,
+  'storage-full': EXIT.unavailable,
+};
+
+/** Any error as a failure; an unexpected one keeps its stack, because somebody has to mend it. */
+export function failureOf(error: unknown): Failure {
+  if (error instanceof Failure) return error;
+  if (error instanceof DomainError) {
+    // A path that leads to no file is a setting to mend, not a service to wait for.
+    const exit = error.code === 'cannot-open-database' ? EXIT.config : EXIT_OF[error.kind];
+    return new Failure(exit, error.code, error.message, error.details.hint);
+  }
+  const { name, message, stack } = error as Error;
+  if (name === 'ConfigError') return new Failure(EXIT.config, 'configuration', message);
+  return new Failure(EXIT.software, 'internal-error', stack ?? message);
+}
+
+/** Two lines on standard error, or with `--json` one JSON object there. Returns the exit code. */
+export function report(error: unknown, json: boolean): number {
+  const { exit, code, message, hint } = failureOf(error);
+  const text = json
+    ? JSON.stringify({ error: { code, message, hint } })
+    : `${message}${hint === undefined ? '' : `\n  ${hint}`}`;
+  process.stderr.write(`${text}\n`);
+  return exit;
+}

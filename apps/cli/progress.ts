@@ -1,0 +1,69 @@
+const WIDTH = 24;
+const PARTS = ['', '▏', '▎', '▍', '▌', '▋', '▊', '▉'];
+/** Milliseconds between two drawings of the bar, and between two plain lines. */
+const REDRAW = 80;
+const LINE_EVERY = 2000;
+
+/** How far long work is: a bar where there is a terminal, a line every other second where there is none. */
+export class Progress {
+  private readonly begin = performance.now();
+  private readonly terminal: boolean;
+  private done = 0;
+  private shown: number;
+
+  constructor(
+    private readonly title: string,
+    private readonly total: number,
+    private readonly out: NodeJS.WriteStream = process.stderr,
+    private readonly quiet = false,
+  ) {
+    this.terminal = out.isTTY === true;
+    this.shown = this.terminal ? 0 : this.begin;
+  }
+
+  add(count: number): void {
+    this.done += count;
+    const now = performance.now();
+    if (this.quiet || now - this.shown < (this.terminal ? REDRAW : LINE_EVERY)) return;
+    this.shown = now;
+    if (this.terminal) this.out.write(`\r${this.bar()}\u001B[K`);
+    else this.out.write(`${this.title}: ${this.figures()}\n`);
+  }
+
+  /** Leaves the last state on the screen; returns the seconds since the beginning. */
+  end(): number {
+    if (!this.quiet) {
+      if (this.terminal) this.out.write(`\r${this.bar()}\u001B[K\n`);
+      else this.out.write(`${this.title}: ${this.figures()}\n`);
+    }
+    return this.seconds;
+  }
+
+  private get seconds(): number {
+    return (performance.now() - this.begin) / 1000;
+  }
+
+  private bar(): string {
+    const share = this.total === 0 ? 1 : this.done / this.total;
+    const eighths = Math.round(share * WIDTH * 8);
+    const filled = `${'█'.repeat(Math.floor(eighths / 8))}${PARTS[eighths % 8]}`;
+    return `${this.title.padEnd(12)} ${filled.padEnd(WIDTH, '░')} ${this.figures()}`;
+  }
+
+  private figures(): string {
+    const { done, total, seconds } = this;
+    const percent = total === 0 ? 100 : Math.floor((done / total) * 100);
+    const rate = seconds > 0 ? done / seconds : 0;
+    const rest =
+      done >= total ? `in ${duration(seconds)}` : `${rate > 0 ? duration((total - done) / rate) : 'some time'} left`;
+    return `${percent} %, ${count(done)} of ${count(total)}, ${count(Math.round(rate))}/s, ${rest}`;
+  }
+}
+
+export const count = (value: number): string => value.toLocaleString('en-US');
+
+export function duration(seconds: number): string {
+  if (seconds < 10) return `${seconds.toFixed(1)} s`;
+  if (seconds < 90) return `${Math.round(seconds)} s`;
+  return `${Math.floor(seconds / 60)} min ${String(Math.round(seconds % 60)).padStart(2, '0')} s`;
+}

@@ -1,0 +1,108 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Page } from '#kernel';
+import { EXIT, Failure } from './failure.js';
+
+/** What the server answered, where it was not a problem. */
+export interface Answer<T> {
+  status: number;
+  body: T;
+}
+
+/** A problem that the server reported. */
+export class Refused extends Failure {
+  constructor(
+    readonly status: number,
+    code: string,
+    message: string,
+    hint?: string,
+  ) {
+    super(status === 503 || status === 507 ? EXIT.unavailable : EXIT.data, code, message, hint);
+  }
+}
+
+/** How often a busy server is asked again. */
+const ATTEMPTS = 6;
+
+/** The REST API as its clients see it: JSON in and out, problems as errors, a busy server asked again. */
+export class Rest {
+  private readonly base: string;
+
+  constructor(
+    url: string,
+    private readonly signal: AbortSignal,
+  ) {
+    this.base = url.replace(/\/+$/, '');
+  }
+
+  get<T>(path: string): Promise<Answer<T>> {
+    return this.ask('GET', path);
+  }
+
+  post<T>(path: string, body: object): Promise<Answer<T>> {
+    return this.ask('POST', path, JSON.stringify(body), 'application/json');
+  }
+
+  postLines<T>(path: string, lines: object[]): Promise<Answer<T>> {
+    const text = lines.map((line) => `${JSON.stringify(line)}\n`).join('');
+    return this.ask('POST', path, text, 'application/x-ndjson');
+  }
+
+  /** All items of a list, page by page. */
+  async *list<T>(path: string): AsyncIterable<T[]> {
+    let cursor: string | null = null;
+    do {
+      const from: string = cursor === null ? '' : `&cursor=${encodeURIComponent(cursor)}`;
+      const { body }: Answer<Page<T>> = await this.get(`${path}${from}`);
+      yield body.items;
+      cursor = body.next_cursor;
+    } while (cursor !== null);
+  }
+
+  private async ask<T>(method: string, path: string, body?: string, type?: string): Promise<Answer<T>> {
+    for (let attempt = 1; ; attempt++) {
+      const response = await this.send(method, path, body, type);
+      const busy = response.status === 503 || response.status === 429;
+      if (!busy || attempt === ATTEMPTS) return this.read(response);
+      await response.body?.cancel();
+      const seconds = Math.min(Number(response.headers.get('retry-after') ?? 1) || 1, 10);
+      await sleep(seconds * 1000, undefined, { signal: this.signal });
+    }
+  }
+
+  private async send(method: string, path: string, body?: string, type?: string): Promise<Response> {
+    try {
+      const headers = type === undefined ? undefined : { 'content-type': type };
+      return await fetch(this.base + path, { method, body, headers, signal: this.signal, redirect: 'error' });
+    } catch (error) {
+      if (this.signal.aborted) throw error;
+      const reason = ((error as Error).cause as { code?: string } | undefined)?.code ?? (error as Error).message;
+      throw new Failure(
+        EXIT.unavailable,
+        'no-server',
+        `No server answers at ${this.base} (${reason}).`,
+        'Start one with npm start, or say where it is with --url.',
+      );
+    }
+  }
+
+  private async read<T>(response: Response): Promise<Answer<T>> {
+    const { status } = response;
+    const type = response.headers.get('content-type') ?? '';
+    if (response.ok && type.startsWith('application/json')) return { status, body: (await response.json()) as T };
+    if (!type.startsWith('application/problem+json')) {
+      throw new Failure(
+        EXIT.unavailable,
+        'another-server',
+        `What answers at ${this.base} is not Abathur Memory: ${status} ${type}`.trimEnd() + '.',
+        'Say where it is with --url.',
+      );
+    }
+    const { code, title, detail, hint } = (await response.json()) as {
+      code: string;
+      title: string;
+      detail?: string;
+      hint?: string;
+    };
+    throw new Refused(status, code, `The server refused: ${detail ?? title} (${status} ${code})`, hint);
+  }
+}

@@ -1,0 +1,503 @@
+import 'reflect-metadata';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { Ajv2020 } from 'ajv/dist/2020.js';
+import { plainToInstance } from 'class-transformer';
+import { validateSync } from 'class-validator';
+import { FeedQuery, ListAuditEventsQuery, VerifyBody } from '../../apps/api/audit.dto.js';
+import * as memoryDtos from '../../apps/api/memories.dto.js';
+import * as sessionDtos from '../../apps/api/sessions.dto.js';
+import { expectProblem } from '../support/problem.js';
+import { startServer, type TestServer } from '../support/server.js';
+
+interface Schema {
+  $ref?: string;
+  type?: string | string[];
+  enum?: unknown[];
+  properties?: Record<string, Schema>;
+  required?: string[];
+  [keyword: string]: unknown;
+}
+
+interface Operation {
+  operationId: string;
+  summary?: string;
+  parameters?: { name: string; in: string; required?: boolean; schema: Schema }[];
+  requestBody?: { content: Record<string, { schema: Schema }> };
+  responses: Record<string, { description: string; content?: Record<string, { schema: Schema }> }>;
+}
+
+interface Document {
+  openapi: string;
+  info: { title: string; version: string };
+  paths: Record<string, Record<string, Operation>>;
+  components: { schemas: Record<string, Schema> };
+}
+
+const pointer = (...parts: string[]): string =>
+  parts.map((part) => `/${part.replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
+
+describe('The OpenAPI document', () => {
+  let server: TestServer;
+  let document: Document;
+  const ajv = new Ajv2020({ strict: false, allErrors: true, validateFormats: false });
+  const covered = { success: new Set<string>(), error: new Set<string>() };
+
+  beforeAll(async () => {
+    server = await startServer({ ABATHUR_BACKGROUND: 'off' });
+    document = (await (await fetch(`${server.url}/openapi.json`)).json()) as Document;
+    ajv.addSchema({ $id: 'api', ...document });
+  });
+  afterAll(() => server.stop());
+
+  const operations = (): { name: string; path: string; method: string; operation: Operation }[] =>
+    Object.entries(document.paths).flatMap(([path, item]) =>
+      Object.entries(item).map(([method, operation]) => ({
+        name: `${method.toUpperCase()} ${path}`,
+        path,
+        method,
+        operation,
+      })),
+    );
+
+  /** The operation that a request is for: the one whose path has the fewest parameters. */
+  const operationOf = (method: string, url: string) => {
+    const [path] = url.split('?');
+    const matching = operations().filter(
+      (one) =>
+        one.method === method.toLowerCase() &&
+        new RegExp(`^${one.path.replace(/[.]/g, '\\.').replace(/\{\w+\}/g, '[^/]+')}$`).test(path!),
+    );
+    const [best] = matching.toSorted((a, b) => a.path.split('{').length - b.path.split('{').length);
+    if (best === undefined) throw new Error(`The document has no ${method} ${path}`);
+    return best;
+  };
+
+  interface Exchange {
+    status: number;
+    body: never;
+    headers: Headers;
+  }
+
+  /** Asks, and holds the answer against what the document promises for its status. */
+  async function ask(
+    method: string,
+    url: string,
+    body?: unknown,
+    headers: Record<string, string> = {},
+  ): Promise<Exchange> {
+    const { name, path, operation } = operationOf(method, url);
+    const abort = new AbortController();
+    const answer = await fetch(`${server.url}${url}`, {
+      method,
+      headers: { ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...headers },
+      body: body === undefined || typeof body === 'string' ? (body as undefined) : JSON.stringify(body),
+      signal: abort.signal,
+    });
+    const status = String(answer.status);
+    (answer.status < 400 ? covered.success : covered.error).add(name);
+    const promised = operation.responses[status] === undefined && answer.status >= 400 ? 'default' : status;
+    const response = operation.responses[promised];
+    if (response === undefined) throw new Error(`${name} answered ${status}, which the document does not know`);
+    const [type] = (answer.headers.get('content-type') ?? '').split(';');
+    if (type === 'text/event-stream') {
+      if (response.content?.[type] === undefined) throw new Error(`${name} answered ${type}`);
+      abort.abort();
+      return { status: answer.status, body: undefined as never, headers: answer.headers };
+    }
+    const text = await answer.text();
+    if (response.content === undefined) {
+      if (text !== '') throw new Error(`${name} ${status} has a body that the document does not know: ${text}`);
+      return { status: answer.status, body: undefined as never, headers: answer.headers };
+    }
+    if (response.content[type!] === undefined) throw new Error(`${name} ${status} answered ${type}: ${text}`);
+    const value: unknown = type!.endsWith('json') && !type!.endsWith('ndjson') ? JSON.parse(text) : text;
+    const where = pointer('paths', path, method.toLowerCase(), 'responses', promised, 'content', type!, 'schema');
+    const valid = ajv.compile({ $ref: `api#${where}` });
+    if (!valid(value)) throw new Error(`${name} ${status}: ${ajv.errorsText(valid.errors)}\n${text.slice(0, 2000)}`);
+    return { status: answer.status, body: value as never, headers: answer.headers };
+  }
+
+  it('R-O8 is what it says: OpenAPI 3.1, every part in its place', () => {
+    expect(document.openapi).toMatch(/^3\.1\.\d+$/);
+    expect(document.info).toMatchObject({
+      title: expect.any(String),
+      version: expect.stringMatching(/^\d+\.\d+\.\d+/),
+    });
+    const ids = operations().map(({ operation }) => operation.operationId);
+    expect(new Set(ids).size).toBe(ids.length);
+    for (const { name, path, method, operation } of operations()) {
+      expect(path).toMatch(/^\//);
+      expect(['get', 'post', 'put', 'delete']).toContain(method);
+      expect({ name, summary: operation.summary }).toEqual({ name, summary: expect.stringMatching(/\S/) });
+      const inPath = [...path.matchAll(/\{(\w+)\}/g)].map(([, parameter]) => parameter);
+      const declared = (operation.parameters ?? []).filter((parameter) => parameter.in === 'path');
+      expect(declared.map((parameter) => parameter.name).toSorted()).toEqual(inPath.toSorted());
+      expect(declared.every(({ required }) => required === true)).toBe(true);
+      for (const parameter of operation.parameters ?? []) expect(parameter.schema).toBeDefined();
+      expect(Object.keys(operation.responses).some((status) => /^2\d\d$/.test(status))).toBe(true);
+      for (const [status, response] of Object.entries(operation.responses)) {
+        expect(status).toMatch(/^([1-5]\d\d|default)$/);
+        expect(typeof response.description).toBe('string');
+      }
+    }
+  });
+
+  it('R-O8 refers to nothing that it does not hold, and holds nothing that nobody refers to', () => {
+    const text = JSON.stringify(document);
+    const references = [...text.matchAll(/"#\/components\/schemas\/(\w+)"/g)].map(([, name]) => name!);
+    const names = Object.keys(document.components.schemas);
+    expect([...new Set(references)].filter((name) => !names.includes(name))).toEqual([]);
+    expect(names.filter((name) => !references.includes(name))).toEqual([]);
+  });
+
+  it('R-O8 holds schemas of JSON Schema 2020-12, without the words of OpenAPI 3.0', () => {
+    expect(JSON.stringify(document)).not.toMatch(/"nullable":|"exclusiveM(in|ax)imum":(true|false)/);
+    for (const name of Object.keys(document.components.schemas)) {
+      expect(ajv.compile({ $ref: `api#${pointer('components', 'schemas', name)}` })).toBeDefined();
+    }
+  });
+
+  it('R-O8 describes every answer of sessions', async () => {
+    const s = '/v1/sessions';
+    const event = { event_type: 'message', actor: 'user', content: {} };
+    const session = { session_id: 'doc', app_name: 'a', user_id: 'u', project_id: 'p', initial_state: { a: 1 } };
+    await ask('POST', s, session);
+    await ask('POST', s, session);
+    await ask('POST', s, {});
+    await ask('POST', `${s}/doc/events`, { ...event, event_id: 'e1', state_delta: { b: null } });
+    await ask('POST', `${s}/doc/events`, { ...event, event_id: 'e1', state_delta: { b: null } });
+    await ask('POST', `${s}/doc/events`, event);
+    await ask('POST', `${s}/none/events`, event);
+    await ask('POST', `${s}/doc/events`, event, { 'if-match': '"99"' });
+    await ask('POST', `${s}/doc/events/batch`, { events: [{ ...event, event_id: 'e2' }] });
+    await ask('POST', `${s}/doc/events/batch`, { events: [{ ...event, event_id: 'e2' }] });
+    await ask('POST', `${s}/doc/events/batch`, { events: [] });
+    await ask('GET', `${s}/doc/events?limit=1`);
+    await ask('GET', `${s}/none/events`);
+    const { headers } = await ask('GET', `${s}/doc`);
+    expect((await ask('GET', `${s}/doc`, undefined, { 'if-none-match': headers.get('etag')! })).status).toBe(304);
+    await ask('GET', `${s}/none`);
+    await ask('GET', `${s}?limit=1`);
+    await ask('GET', `${s}?limit=0`);
+    await ask('PUT', `${s}/doc/state/c`, { value: { x: 1 } });
+    await ask('PUT', `${s}/none/state/c`, { value: 1 });
+    await ask('GET', `${s}/doc/state`);
+    await ask('GET', `${s}/none/state`);
+    await ask('GET', `${s}/doc/state/b`);
+    await ask('GET', `${s}/doc/state/none`);
+    await ask('POST', `${s}/doc/fork`);
+    await ask('POST', `${s}/doc/fork`, { at_version: 1, session_id: 'doc-fork' });
+    await ask('POST', `${s}/doc/fork`, { at_version: 99 });
+    await ask('PUT', `${s}/doc/status`, { status: 'terminated' });
+    await ask('PUT', `${s}/doc/status`, { status: 'active' });
+    await ask('POST', `${s}/doc/events`, event);
+    await ask('DELETE', `${s}/doc`);
+    await ask('DELETE', `${s}/doc`);
+  });
+
+  it('R-O8 describes every answer of memories', async () => {
+    const m = '/v1/memories';
+    const at = `${m}/user:doc/k`;
+    await ask('POST', m, { namespace: 'user:doc', key: 'added', value: {}, memory_type: 'episodic' });
+    await ask('POST', m, { namespace: 'user:doc', key: 'added', value: {} });
+    expect((await ask('PUT', at, { value: { n: 1 } })).status).toBe(201);
+    expect((await ask('PUT', at, { value: { n: 2 }, metadata: { a: [] } })).status).toBe(200);
+    await ask('PUT', at, { value: 7 });
+    const { headers } = await ask('GET', at);
+    expect((await ask('GET', at, undefined, { 'if-none-match': headers.get('etag')! })).status).toBe(304);
+    await ask('GET', `${m}/user:doc/none`);
+    await ask('GET', `${at}/history?limit=1`);
+    await ask('GET', `${m}/user:doc/none/history`);
+    await ask('GET', `${at}/diff?from=1&to=2`);
+    await ask('GET', `${at}/diff?from=1&to=9`);
+    await ask('GET', `${m}?limit=1`);
+    await ask('GET', `${m}?colour=red`);
+    const operation = { namespace: 'user:doc', key: 'k' };
+    await ask('POST', `${m}/batch`, { operations: [{ op: 'get', ...operation }, { op: 'list_namespaces' }] });
+    await ask('POST', `${m}/batch`, { operations: [{ op: 'add', ...operation, value: {} }] });
+    await ask('PUT', `${m}/session:doc/k`, { value: { n: 1 } });
+    await ask('POST', `${m}/publish`, { from_namespace: 'session:doc', to_namespace: 'project:doc', key: 'k' });
+    await ask('POST', `${m}/publish`, { from_namespace: 'session:none', to_namespace: 'project:doc', key: 'k' });
+    await ask('GET', `${m}/project:doc/k`);
+    await ask('GET', `${m}/export?namespace_prefix=user:doc`);
+    await ask('GET', `${m}/export?namespace_prefix=:`);
+    const line = JSON.stringify({ namespace: 'user:doc', key: 'imported', value: {} });
+    await ask('POST', `${m}/import`, line, { 'content-type': 'application/x-ndjson' });
+    await ask('POST', `${m}/import`, '{}', { 'content-type': 'application/x-ndjson' });
+    await ask('DELETE', at);
+    await ask('DELETE', at);
+    await ask('POST', `${at}/restore`);
+    await ask('POST', `${at}/restore`, { version: 1 });
+    await ask('POST', `${at}/restore`, { version: 99 });
+    await ask('GET', '/v1/namespaces?limit=1');
+    await ask('GET', '/v1/namespaces?limit=0');
+  });
+
+  it('R-O8 describes every answer of the audit log and of health', async () => {
+    await ask('GET', '/v1/audit/events?limit=2');
+    await ask('GET', '/v1/audit/events?limit=1000');
+    await ask('GET', '/v1/audit/events?order=up');
+    await ask('GET', '/v1/audit/events/1');
+    await ask('GET', '/v1/audit/events/0');
+    await ask('GET', '/v1/audit/head');
+    await ask('GET', '/v1/audit/head?x=1');
+    await ask('POST', '/v1/audit/verify');
+    await ask('POST', '/v1/audit/verify', { from: 1, to: 2 });
+    await ask('POST', '/v1/audit/verify', { from: 0 });
+    await ask('GET', '/v1/audit/feed');
+    await ask('GET', '/v1/audit/feed?after=99999999');
+    for (const path of ['/health', '/health/live', '/health/ready']) {
+      await ask('GET', path);
+      await ask('GET', `${path}?x=1`);
+    }
+  });
+
+  it('R-O8 refuses a parameter that it does not name, at every operation', async () => {
+    for (const { method, path, operation } of operations()) {
+      const url = `${path
+        .replace(/\{position\}/, '1')
+        .replace(/\{namespace\}/, 'user:x')
+        .replace(/\{\w+\}/g, 'x')}?nonsense=1`;
+      const [type] = Object.keys(operation.requestBody?.content ?? {});
+      const answer = await ask(
+        method.toUpperCase(),
+        url,
+        type && '{}',
+        type === undefined ? {} : { 'content-type': type },
+      );
+      expect([method, path, answer.status]).toEqual([method, path, 400]);
+      expectProblem({ ...answer, headers: Object.fromEntries(answer.headers) }, 400, { field: 'nonsense' });
+    }
+  });
+
+  // The last of the walks: whatever the document describes has been asked for, in good and in bad.
+  it('R-O8 describes nothing that was not asked for', () => {
+    const names = operations().map(({ name }) => name);
+    expect(names.filter((name) => !covered.success.has(name))).toEqual([]);
+    expect(names.filter((name) => !covered.error.has(name))).toEqual([]);
+    expect(names.length).toBeGreaterThan(30);
+  });
+
+  describe('and class-validator', () => {
+    const event = { event_type: 'message', actor: 'user', content: {} };
+    /** A body or query of each DTO that is good, with every field. */
+    const good: [string, new () => object, Record<string, unknown>][] = [
+      [
+        'CreateSessionBody',
+        sessionDtos.CreateSessionBody,
+        { session_id: 's', app_name: 'a', user_id: 'u', project_id: 'p', initial_state: {}, metadata: {} },
+      ],
+      [
+        'AppendEventBody',
+        sessionDtos.AppendEventBody,
+        { event_id: 'e', timestamp: '2026-01-01', ...event, state_delta: {}, is_final_response: true },
+      ],
+      ['AppendEventsBody', sessionDtos.AppendEventsBody, { events: [event] }],
+      ['ChangeStatusBody', sessionDtos.ChangeStatusBody, { status: 'active' }],
+      ['SetStateBody', sessionDtos.SetStateBody, { value: 1 }],
+      ['ForkSessionBody', sessionDtos.ForkSessionBody, { at_version: 1, session_id: 's' }],
+      [
+        'AddMemoryBody',
+        memoryDtos.AddMemoryBody,
+        {
+          namespace: 'user:a',
+          key: 'k',
+          value: {},
+          memory_type: 'semantic',
+          metadata: {},
+          created_by: 'a',
+          task_id: 't',
+          session_id: 's',
+          ttl_seconds: 1,
+        },
+      ],
+      [
+        'PutMemoryBody',
+        memoryDtos.PutMemoryBody,
+        {
+          value: {},
+          memory_type: 'semantic',
+          metadata: {},
+          updated_by: 'a',
+          task_id: 't',
+          session_id: 's',
+          ttl_seconds: 1,
+        },
+      ],
+      ['RestoreMemoryBody', memoryDtos.RestoreMemoryBody, { version: 1 }],
+      [
+        'PublishMemoryBody',
+        memoryDtos.PublishMemoryBody,
+        { from_namespace: 'session:a', to_namespace: 'user:a', key: 'k' },
+      ],
+      ['VerifyBody', VerifyBody, { from: 1, to: 2 }],
+      [
+        'GET /v1/sessions',
+        sessionDtos.ListSessionsQuery,
+        { app_name: 'a', user_id: 'u', project_id: 'p', status: 'active', limit: 1, cursor: 'c' },
+      ],
+      [
+        'GET /v1/sessions/{id}',
+        sessionDtos.GetSessionQuery,
+        { num_recent_events: 1, after_timestamp: '2026-01-01', as_of: '1' },
+      ],
+      ['GET /v1/sessions/{id}/state', sessionDtos.AsOfQuery, { as_of: '1' }],
+      ['GET /v1/sessions/{id}/state/{key}', sessionDtos.StateEntryQuery, { as_of: '1', resolve: true }],
+      [
+        'GET /v1/sessions/{id}/events',
+        sessionDtos.ListSessionEventsQuery,
+        { order: 'asc', event_type: 'message', actor: 'user', as_of: '1', limit: 1, cursor: 'c' },
+      ],
+      [
+        'GET /v1/memories',
+        memoryDtos.ListMemoriesQuery,
+        {
+          namespace_prefix: 'user:a',
+          memory_type: 'semantic',
+          key_prefix: 'k',
+          created_by: 'a',
+          updated_after: '2026-01-01',
+          updated_before: '2026-01-01',
+          include_deleted: true,
+          filter: '{}',
+          as_of: '1',
+          limit: 1,
+          cursor: 'c',
+        },
+      ],
+      ['GET /v1/memories/{namespace}/{key}', memoryDtos.GetMemoryQuery, { version: 1, as_of: '1' }],
+      ['GET /v1/memories/{namespace}/{key}/diff', memoryDtos.DiffMemoryQuery, { from: 1, to: 2 }],
+      [
+        'GET /v1/memories/export',
+        memoryDtos.ExportMemoriesQuery,
+        { namespace_prefix: 'user:a', memory_type: 'semantic' },
+      ],
+      [
+        'GET /v1/namespaces',
+        memoryDtos.ListNamespacesQuery,
+        { prefix: 'user', suffix: 'a', max_depth: 1, limit: 1, cursor: 'c' },
+      ],
+      [
+        'GET /v1/audit/events',
+        ListAuditEventsQuery,
+        {
+          after: 1,
+          order: 'asc',
+          stream: 's',
+          type: 't',
+          actor: 'a',
+          agent_id: 'a',
+          task_id: 't',
+          session_id: 's',
+          namespace_prefix: 'user:a',
+          memory_operation: 'create',
+          correlation_id: 'c',
+          from: '2026-01-01',
+          to: '2026-01-01',
+          limit: 1,
+          cursor: 'c',
+        },
+      ],
+      ['GET /v1/audit/feed', FeedQuery, { after: 1 }],
+    ];
+
+    /** A value in a field's place: of every type, and at and beyond every bound that a schema may know. */
+    const values: unknown[] = [
+      undefined,
+      null,
+      true,
+      0,
+      1,
+      -1,
+      1.5,
+      64,
+      65,
+      1000,
+      1001,
+      315_360_000,
+      315_360_001,
+      '',
+      'x',
+      ...[40, 41, 128, 129, 256, 257, 512, 513, 2048, 2049, 16_384, 16_385].map((length) => 'x'.repeat(length)),
+      '🎉'.repeat(128),
+      [],
+      [1],
+      {},
+      { a: 1 },
+    ];
+
+    const schemaOf = (name: string): Schema => {
+      if (!name.includes(' ')) return { $ref: `api#${pointer('components', 'schemas', name)}` };
+      const { operation } = operations().find((one) => one.name === name)!;
+      const parameters = (operation.parameters ?? []).filter((parameter) => parameter.in === 'query');
+      return {
+        type: 'object',
+        properties: Object.fromEntries(parameters.map((parameter) => [parameter.name, parameter.schema])),
+        required: parameters.filter(({ required }) => required).map((parameter) => parameter.name),
+        additionalProperties: false,
+      };
+    };
+
+    it.each(good)('R-O8 judge alike whatever is sent for %s', (name, dto, body) => {
+      const valid = ajv.compile(schemaOf(name));
+      const judge = (sent: object) => {
+        // What is undefined is not sent.
+        const plain = JSON.parse(JSON.stringify(sent)) as object;
+        const options = { whitelist: true, forbidNonWhitelisted: true, forbidUnknownValues: true };
+        const validator = validateSync(plainToInstance(dto, plain), options).length === 0;
+        return { sent: JSON.stringify(plain).slice(0, 300), validator, contract: valid(plain) };
+      };
+      expect(judge(body)).toMatchObject({ validator: true, contract: true });
+      expect(judge({ ...body, nonsense: 1 })).toMatchObject({ validator: false, contract: false });
+      const spoiled = (one: object): object[] =>
+        Object.keys(one).flatMap((field) => values.map((value) => ({ ...one, [field]: value })));
+      const bodies = [
+        body,
+        ...spoiled(body),
+        ...('events' in body ? spoiled(event).map((one) => ({ events: [one] })) : []),
+      ];
+      const verdicts = bodies.map(judge);
+      expect(verdicts.filter(({ validator, contract }) => validator !== contract)).toEqual([]);
+      expect(verdicts.some(({ contract }) => contract)).toBe(true);
+      expect(verdicts.some(({ contract }) => !contract)).toBe(true);
+    });
+
+    it('R-O8 know the fields of every body and query, and these are all of them', () => {
+      for (const [name, , body] of good) {
+        const schema = schemaOf(name);
+        const known = schema.properties ?? document.components.schemas[name]!.properties!;
+        expect([name, Object.keys(known).toSorted()]).toEqual([name, Object.keys(body).toSorted()]);
+      }
+      const bodies = operations().flatMap(({ operation }) =>
+        [...JSON.stringify(operation.requestBody ?? {}).matchAll(/schemas\/(\w+)"/g)].map(([, name]) => name!),
+      );
+      const named = good.map(([name]) => name);
+      expect([...new Set(bodies)].filter((name) => !named.includes(name))).toEqual(['BatchMemoriesBody']);
+    });
+  });
+
+  describe('has a page for people', () => {
+    it('R-O8 at /docs, which loads everything from the server itself', async () => {
+      const answer = await fetch(`${server.url}/docs`);
+      expect(answer.status).toBe(200);
+      expect(answer.headers.get('content-type')).toMatch(/^text\/html/);
+      const html = await answer.text();
+      expect(html).toContain('Abathur Memory');
+      const links = [...html.matchAll(/(?:src|href)="([^"]+)"/g)].map(([, link]) => link!);
+      expect(links.length).toBeGreaterThan(2);
+      for (const link of links) {
+        const url = new URL(link, `${server.url}/docs`);
+        expect(url.origin).toBe(server.url);
+        const asset = await fetch(url);
+        expect([link, asset.status]).toEqual([link, 200]);
+        expect((await asset.arrayBuffer()).byteLength).toBeGreaterThan(100);
+      }
+    });
+
+    it('R-O8 and is there as YAML, too', async () => {
+      const answer = await fetch(`${server.url}/openapi.yaml`);
+      expect(answer.status).toBe(200);
+      expect(await answer.text()).toMatch(/^openapi: 3\.1/m);
+    });
+  });
+});

@@ -1,0 +1,4 @@
+// rules-speak-kernel: a rule that knows tables.
+import { open } from '#storage';
+
+export const decide = (): string => open;

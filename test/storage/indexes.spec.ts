@@ -1,0 +1,135 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { auditEvents, decideStep, positionAt, SqliteAuditLog, type Step } from '#audit-log';
+import { assembleWriter, catalog, reads } from '#assembly';
+import { session, sessionsToArchive } from '#sessions';
+import { Database, sql, type Sql } from '#storage';
+import { live } from '../support/history.js';
+import { caller, directly, openTestHouse, type TestHouse } from '../support/house.js';
+
+/** A connection that remembers what it was asked. */
+function recording(db: Database): { db: Database; asked: Sql[] } {
+  const asked: Sql[] = [];
+  const questions = ['one', 'all', 'iterate', 'run'];
+  const proxy = new Proxy(db, {
+    get(target, name) {
+      const member: unknown = Reflect.get(target, name, target);
+      if (typeof member !== 'function') return member;
+      return (...args: unknown[]) => {
+        if (questions.includes(String(name))) asked.push(args[0] as Sql);
+        return (member as (...all: unknown[]) => unknown).apply(target, args);
+      };
+    },
+  });
+  return { db: proxy, asked };
+}
+
+describe('R-S5 Each index serves a query of the product:', () => {
+  let house: TestHouse;
+  let db: Database;
+  let log: SqliteAuditLog;
+  let asked: Sql[];
+  beforeAll(async () => {
+    house = openTestHouse();
+    await live(house.log, 42, 1500);
+    ({ db, asked } = recording(house.db));
+    log = new SqliteAuditLog(db, catalog, directly(assembleWriter(db)));
+  });
+  afterAll(() => house.close());
+
+  const read = (name: string, input: unknown): unknown => reads.get(name)!.run(db, input);
+  const page = { limit: 20 };
+  const events = (filter: object): unknown => auditEvents.run(db, { order: 'desc', ...page, ...filter });
+  const sessions = (filter: object): unknown => read('sessions.page', { ...page, ...filter });
+  const memories = (filter: object): unknown => read('memories.page', { ...page, ...filter });
+  const execute = (step: Step) => log.execute({ caller: caller(), steps: [step] });
+  const address = { namespace: 'user:alice', key: 'tea' };
+  const living = (): string =>
+    house.db.one<{ session_id: string }>(sql`SELECT session_id FROM sessions WHERE status = 'active'`)!.session_id;
+
+  const uses: Record<string, () => unknown> = {
+    idx_audit_stream_version: () => log.readStream('session:s1'),
+    idx_audit_stream_event_id: () => execute(appendTo(living())),
+    idx_audit_timestamp: () => positionAt.run(db, now),
+    idx_audit_task: () => events({ task_id: 't1' }),
+    idx_audit_memory_operations: () => events({ memory_operation: 'publish' }),
+    idx_audit_memory_namespace: () => events({ namespace_prefix: 'user:alice' }),
+    idx_audit_memory_entry: () => events({ memory_entry_id: 7 }),
+    idx_audit_session: () => events({ session_id: 's1' }),
+    idx_audit_correlation: () => events({ correlation_id: 'work-1' }),
+    idx_commits_created_at: () => log.chore('forget-commits', now),
+    idx_sessions_updated: () => sessions({}),
+    idx_sessions_status_updated: () => sessionsToArchive.run(db, { before: now, limit: 10 }),
+    idx_sessions_user_created: () => sessions({ user_id: 'alice' }),
+    idx_sessions_project: () => sessions({ project_id: 'p1' }),
+    idx_sessions_app_user: () => sessions({ app_name: 'planner', user_id: 'alice' }),
+    idx_scoped_state_current: () => read('sessions.with-state', { session_id: living() }),
+    idx_scoped_state_history: () => read('sessions.state-at', { session_id: living(), as_of: 900 }),
+    idx_memory_namespace_key_version: () => read('memories.at', { ...address, version: 1 }),
+    idx_memory_namespace_prefix: () => memories({ namespace_prefix: 'user:alice' }),
+    idx_memory_updated_at: () => memories({}),
+    idx_memory_type_updated: () => memories({ memory_type: 'episodic' }),
+    idx_memory_type_namespace: () => memories({ memory_type: 'episodic', namespace_prefix: 'user:alice' }),
+    idx_memory_created_by: () => memories({ created_by: 'agent:planner' }),
+    idx_memory_episodic_ttl: () => memories({ filter: { expires_at: { gte: now, lt: '2026-02-01' } } }),
+    idx_memory_session: () => execute(decideStep(session, { type: 'DeleteSession', session_id: living() })),
+    idx_memory_deletions_address: () => memories({ as_of: 300 }),
+    idx_metrics_name_timestamp: () => log.chore('catch-up', 'activity'),
+  };
+
+  it.each(Object.entries(uses))('%s', async (index, use) => {
+    asked.splice(0);
+    await use();
+    const serving = asked.filter((statement) => usedBy(house.db, statement).includes(index));
+    expect(serving).not.toEqual([]);
+    for (const statement of serving) expect(plan(house.db, statement).filter(isScan)).toEqual([]);
+  });
+
+  it('none is left out here', () => {
+    const indexes = house.db.all<{ name: string }>(
+      sql`SELECT name FROM sqlite_schema WHERE type = 'index' AND sql IS NOT NULL`,
+    );
+    expect(indexes.map(({ name }) => name).toSorted()).toEqual(Object.keys(uses).toSorted());
+  });
+
+  it('and a table is told apart that is read from end to end', () => {
+    const scan = sql`SELECT * FROM memory_entries WHERE metadata = '{}'`;
+    expect(plan(house.db, scan).filter(isScan)).toEqual(['SCAN memory_entries']);
+    expect(usedBy(house.db, scan)).toEqual([]);
+  });
+});
+
+const now = '2026-01-02T03:04:05.678Z';
+
+const appendTo = (session_id: string): Step => {
+  const content = { text: 'hello' };
+  const event = { timestamp: now, event_type: 'message', actor: 'user', content, is_final_response: true } as const;
+  return decideStep(session, { type: 'AppendEvents', session_id, events: [{ event_id: 'e1', ...event }] });
+};
+
+/** A table read from end to end; in the order of an index is something else. */
+const isScan = (step: string): boolean => /^SCAN \w+$/.test(step);
+
+const explainable = ({ text }: Sql): boolean => /^\s*(SELECT|INSERT|UPDATE|DELETE)\b/i.test(text);
+
+const plan = (db: Database, statement: Sql): string[] =>
+  explainable(statement)
+    ? db
+        .all<{ detail: string }>({ ...statement, text: `EXPLAIN QUERY PLAN ${statement.text}` })
+        .map((step) => step.detail)
+    : [];
+
+/** The indexes that a statement finds its rows by. An upsert tells of its own only in SQLite's byte code. */
+function usedBy(db: Database, statement: Sql): string[] {
+  const planned = plan(db, statement).flatMap((step) => / INDEX (idx_\w+)/.exec(step)?.[1] ?? []);
+  return /ON CONFLICT/i.test(statement.text) ? [...planned, ...probedBy(db, statement)] : planned;
+}
+
+function probedBy(db: Database, statement: Sql): string[] {
+  const code = db.all<{ opcode: string; p1: number; p2: number }>({ ...statement, text: `EXPLAIN ${statement.text}` });
+  const probed = code.filter(({ opcode }) => opcode === 'NoConflict').map(({ p1 }) => p1);
+  const roots = code.filter(({ opcode, p1 }) => opcode === 'OpenWrite' && probed.includes(p1)).map(({ p2 }) => p2);
+  return db
+    .all<{ name: string; rootpage: number }>(sql`SELECT name, rootpage FROM sqlite_schema WHERE type = 'index'`)
+    .filter(({ rootpage }) => roots.includes(rootpage))
+    .map(({ name }) => name);
+}

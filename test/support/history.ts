@@ -1,0 +1,177 @@
+import { decideStep, type SqliteAuditLog, type Step } from '#audit-log';
+import { DomainError, streamName, type Json, type JsonObject } from '#kernel';
+import { memory, MEMORY_TYPES } from '#memories';
+import { session, SESSION_STATUSES, EVENT_TYPES, type NewSessionEvent, type StateDelta } from '#sessions';
+import { caller } from './house.js';
+
+/** What became of a lived history. */
+export interface Lived {
+  taken: number;
+  /** How often each refusal was given: refusals are part of a life, too. */
+  refused: Record<string, number>;
+}
+
+/**
+ * Lives a rich life on a log: sessions with state in every scope, forks, ends and deletions; memories that change,
+ * go, come back, are published, and refer to sessions. The same seed is the same life.
+ */
+export async function live(log: SqliteAuditLog, seed: number, works: number): Promise<Lived> {
+  const choose = chooser(seed);
+  const lived: Lived = { taken: 0, refused: {} };
+  for (let n = 0; n < works; n++) {
+    const time = new Date(START + n * 17_000).toISOString();
+    const actor = choose.one(['user', 'system', 'agent:planner', 'agent:writer']);
+    try {
+      await log.execute({
+        caller: caller({ time, actor, correlation_id: `work-${n % 9}` }),
+        steps: work(choose, time),
+      });
+      lived.taken += 1;
+    } catch (error) {
+      if (!(error instanceof DomainError)) throw error;
+      lived.refused[error.code] = (lived.refused[error.code] ?? 0) + 1;
+    }
+  }
+  return lived;
+}
+
+const START = Date.parse('2026-01-02T03:04:05.678Z');
+
+const USERS = ['alice', 'bob', 'élodie:x'];
+const NAMESPACES = ['user:alice', 'user:alice:travel', 'app:planner', 'project:p%1', 'session:s1'];
+const KEYS = ['coffee', 'tea', 'naïve 🎉', '50%'];
+const STATE_KEYS = ['mood', 'session:turn', 'user:language', 'app:theme', 'project:phase', 'temp:draft', '__proto__'];
+
+/** One to three things that happen together. */
+function work(choose: Chooser, timestamp: string): Step[] {
+  if (choose.chance(0.08)) return fork(choose, timestamp);
+  return Array.from({ length: choose.chance(0.15) ? 3 : 1 }, () => step(choose, timestamp));
+}
+
+function step(choose: Chooser, timestamp: string): Step {
+  const session_id = sessionId(choose);
+  const address = { namespace: choose.one(NAMESPACES), key: choose.one(KEYS) };
+  const version = choose.below(3) + 1;
+  switch (choose.below(16)) {
+    case 0:
+    case 1:
+      return create(choose, session_id);
+    case 2:
+    case 3:
+    case 4:
+      return decideStep(session, { type: 'AppendEvents', session_id, events: events(choose, timestamp) });
+    case 5:
+      return decideStep(session, {
+        type: 'SetState',
+        session_id,
+        key: choose.one(STATE_KEYS),
+        value: value(choose),
+      });
+    case 6:
+    case 7:
+      return decideStep(session, { type: 'ChangeStatus', session_id, status: choose.one(SESSION_STATUSES) });
+    case 8:
+      return decideStep(session, { type: 'DeleteSession', session_id });
+    case 9:
+      return decideStep(memory, { type: 'DeleteMemory', ...address });
+    case 10:
+      return decideStep(memory, { type: 'RestoreMemory', ...address });
+    case 11:
+      return decideStep(memory, { type: 'RestoreMemory', ...address, rollback: { version, content: content(choose) } });
+    case 12:
+      return decideStep(memory, {
+        type: 'PublishMemory',
+        ...address,
+        source: { namespace: 'session:s1', key: address.key, version },
+        content: content(choose),
+      });
+    default:
+      return write(choose, address);
+  }
+}
+
+function write(choose: Chooser, address: { namespace: string; key: string }): Step {
+  const session_id = choose.chance(0.5) ? sessionId(choose) : undefined;
+  return decideStep(
+    memory,
+    {
+      type: 'WriteMemory',
+      mode: choose.chance(0.8) ? 'put' : 'add',
+      ...address,
+      ...content(choose),
+      ...(session_id === undefined ? {} : { session_id }),
+      ...(choose.chance(0.2) ? { task_id: `t${choose.below(3)}` } : {}),
+      ...(choose.chance(0.2) ? { ttl_seconds: 60 * (choose.below(5) + 1) } : {}),
+    },
+    { requires: session_id === undefined ? [] : [streamName('session', session_id)] },
+  );
+}
+
+function create(choose: Chooser, session_id: string, forked_from?: { session_id: string; version: number }): Step {
+  return decideStep(session, {
+    type: 'CreateSession',
+    session_id,
+    app_name: choose.one(['planner', 'coder']),
+    user_id: choose.one(USERS),
+    project_id: choose.chance(0.7) ? choose.one(['p1', 'p2']) : null,
+    metadata: { n: choose.below(10) },
+    state: delta(choose),
+    ...(forked_from && { forked_from }),
+  });
+}
+
+/** A new session that begins with what another one has been through. */
+function fork(choose: Chooser, timestamp: string): Step[] {
+  const fork_id = `fork-${choose.below(1000)}`;
+  const copies = events(choose, timestamp);
+  return [
+    create(choose, fork_id, { session_id: sessionId(choose), version: copies.length }),
+    decideStep(session, { type: 'AppendEvents', session_id: fork_id, events: copies, copied: true }),
+  ];
+}
+
+const events = (choose: Chooser, timestamp: string): NewSessionEvent[] =>
+  Array.from({ length: choose.below(3) + 1 }, () => ({
+    ...(choose.chance(0.4) ? { event_id: `event-${choose.below(40)}` } : {}),
+    timestamp,
+    event_type: choose.one(EVENT_TYPES),
+    actor: choose.one(['user', 'agent:planner']),
+    content: { text: `words ${choose.below(100)}` },
+    ...(choose.chance(0.6) ? { state_delta: delta(choose) } : {}),
+    is_final_response: choose.chance(0.3),
+  }));
+
+function delta(choose: Chooser): StateDelta {
+  const picked = STATE_KEYS.filter(() => choose.chance(0.3)).map((key) => [key, value(choose)] as const);
+  return Object.fromEntries(picked);
+}
+
+const content = (choose: Chooser) => ({
+  memory_type: choose.one(MEMORY_TYPES),
+  value: { fact: value(choose), rank: choose.below(4) } as JsonObject,
+  metadata: (choose.chance(0.5) ? {} : { source: choose.one(['chat', 'mail']) }) as JsonObject,
+});
+
+const value = (choose: Chooser): Json =>
+  choose.one<Json>([null, true, 0, 1.5, '', 'tea', ['a', 1], { nested: { deep: 'value' } }]);
+
+const sessionId = (choose: Chooser): string => `s${choose.below(14)}`;
+
+interface Chooser {
+  below(count: number): number;
+  chance(probability: number): boolean;
+  one<T>(from: readonly T[]): T;
+}
+
+/** Random choices that are the same for the same seed (mulberry32). */
+export function chooser(seed: number): Chooser {
+  let state = seed;
+  const next = (): number => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+  const below = (count: number): number => Math.floor(next() * count);
+  return { below, chance: (probability) => next() < probability, one: (from) => from[below(from.length)]! };
+}
