@@ -17,7 +17,14 @@ export class ApiModule {
     return {
       module: ApiModule,
       imports: [AssemblyModule.for(house)],
-      controllers: [SessionsController, MemoriesController, NamespacesController, SearchController, AuditController, HealthController],
+      controllers: [
+        SessionsController,
+        MemoriesController,
+        NamespacesController,
+        SearchController,
+        AuditController,
+        HealthController,
+      ],
       providers: [Draining, { provide: HOUSE, useValue: house }, { provide: APP_FILTER, useClass: ProblemFilter }],
     };
   }

@@ -20,6 +20,16 @@ export class SearchController {
     const active = this.meaning.active();
     const { texts, vectors, backlog, parked } = await this.reads.scan(searchStatus, { name: model, dimensions });
     const lag = this.reads.point(projectionStatus, null).find(({ name }) => name === 'search')?.lag ?? 0;
-    return { model, dimensions, active_model: active?.name ?? null, texts, vectors, backlog, lag, degraded: texts > 0 && active === undefined, parked };
+    return {
+      model,
+      dimensions,
+      active_model: active?.name ?? null,
+      texts,
+      vectors,
+      backlog,
+      lag,
+      degraded: texts > 0 && active === undefined,
+      parked,
+    };
   }
 }

@@ -30,7 +30,9 @@ interface Tally {
 export async function locomo(): Promise<Figure[]> {
   const file = process.env['LOCOMO'];
   if (file === undefined) {
-    return [{ what: 'LoCoMo retrieval', measured: 'not run', target: 'LOCOMO=<file> npm run bench -- locomo', ok: true }];
+    return [
+      { what: 'LoCoMo retrieval', measured: 'not run', target: 'LOCOMO=<file> npm run bench -- locomo', ok: true },
+    ];
   }
   const conversations = JSON.parse(readFileSync(file, 'utf8')) as Conversation[];
   const server = await startVariant('full');
@@ -128,7 +130,9 @@ function print(title: string, tallies: Map<string, Tally>): void {
   for (const mode of MODES) {
     const cells = GROUPS.map(([group]) => {
       const tally = tallies.get(`${mode} ${group}`);
-      return (tally === undefined ? '–' : `${mean(tally.recall, tally).toFixed(3)} / ${mean(tally.all, tally).toFixed(3)}`).padEnd(15);
+      return (
+        tally === undefined ? '–' : `${mean(tally.recall, tally).toFixed(3)} / ${mean(tally.all, tally).toFixed(3)}`
+      ).padEnd(15);
     });
     console.log(`  ${mode.padEnd(10)}${cells.join('')}`);
   }
