@@ -46,9 +46,10 @@ export function openHouse(config: Config): House {
     writer,
     auditLog: new SqliteAuditLog(db, catalog, writer),
     close: async () => {
-      await writer.close();
+      // The writer last: the last connection that may write folds the write-ahead log into the file.
       await pool.close();
       db.close();
+      await writer.close();
       log.flush();
     },
   };
