@@ -19,6 +19,7 @@ describe('R-S2 A connection', () => {
     expect(checkPragmas(db, synchronous)).toEqual([
       { name: 'journal_mode', value: 'wal', ok: true },
       { name: 'foreign_keys', value: 1, ok: true },
+      { name: 'recursive_triggers', value: 1, ok: true },
       { name: 'busy_timeout', value: 5000, ok: true },
       { name: 'wal_autocheckpoint', value: 1000, ok: true },
       { name: 'cache_size', value: -64000, ok: true },
