@@ -71,7 +71,7 @@ export const memoryVersion = defineRead('memories.version', (db, id: number): Me
 });
 
 const NOT_DELETED: Sql = { text: '0', params: [] };
-const MADE = sql`SELECT ${memoryJson(NOT_DELETED)} FROM memory_entries WHERE id = ?`.text;
+const MADE = sql`SELECT ${memoryJson(NOT_DELETED)} FROM memory_entries WHERE id = ${null}`.text;
 const asMade = (id: number): Sql => ({ text: MADE, params: [id] });
 
 function find(db: Reader, { namespace, key, version, as_of }: MemoryInput): Memory | undefined {
@@ -86,7 +86,8 @@ function find(db: Reader, { namespace, key, version, as_of }: MemoryInput): Memo
 
 // The read that everything is built on, as one constant text: composing it anew would cost a third of it.
 const NEWEST =
-  sql`SELECT ${memoryNow} FROM memory_entries WHERE namespace = ? AND key = ? ORDER BY version DESC LIMIT 1`.text;
+  sql`SELECT ${memoryNow} FROM memory_entries WHERE namespace = ${null} AND key = ${null} ORDER BY version DESC LIMIT 1`
+    .text;
 const newest = (namespace: string, key: string): Sql => ({ text: NEWEST, params: [namespace, key] });
 
 /** The newest version up to one, and up to a position. */

@@ -48,7 +48,7 @@ describe('R-S3 The pool of readers', () => {
     open();
     const pragmas = (await pool.run(named('pragmas'), 'NORMAL')) as { ok: boolean }[];
     expect(pragmas.filter(({ ok }) => !ok)).toEqual([]);
-    expect(pragmas).toHaveLength(8);
+    expect(pragmas).toHaveLength(9);
   });
 
   it('only reads', async () => {
