@@ -58,9 +58,10 @@ export async function openHouse(config: Config): Promise<House> {
     writer,
     auditLog: new SqliteAuditLog(db, catalog, writer),
     close: async () => {
-      await writer.close();
+      // The writer last: the last connection that may write folds the write-ahead log into the file.
       await pool.close();
       db.close();
+      await writer.close();
       log.flush();
     },
   };
