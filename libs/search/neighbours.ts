@@ -17,7 +17,7 @@ export interface Shares {
   /** Lent by the best hit of a session to its other texts, and by the second best to the best. */
   session: number;
 }
-export const DEFAULT_SHARES: Shares = { after: 0.2, answer: 0.5, before: 0.2, session: 0.5 };
+export const DEFAULT_SHARES: Shares = { after: 0.2, answer: 0.5, before: 0.2, session: 0.35 };
 export const NO_SHARES: Shares = { after: 0, answer: 0, before: 0, session: 0 };
 
 /** Where a text stands, as the index knows it; the neighbours must have passed the same filters as the hits. */
