@@ -2,7 +2,7 @@ import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { SqliteAuditLog, WriterClient } from '#audit-log';
 import { projectionStatus } from '#projections';
-import { Meaning } from '#search';
+import { Meaning, searchStatus } from '#search';
 import { Database, migrate, ReaderPool, readMigrations, ReadSide } from '#storage';
 import { Log, Metrics } from '#telemetry';
 import type { Config } from './config.js';
@@ -79,7 +79,7 @@ export function migrateFile({ ABATHUR_DB_PATH: path, ABATHUR_DB_SYNCHRONOUS: syn
   }
 }
 
-function observe({ metrics, writer, pool, reads, db }: House): void {
+function observe({ metrics, writer, pool, reads, db, meaning: { embedder } }: House): void {
   writer.onBatch = (size, seconds, waits) => {
     metrics.commitBatch.observe(size);
     metrics.commitDuration.observe(seconds);
@@ -99,6 +99,12 @@ function observe({ metrics, writer, pool, reads, db }: House): void {
     metrics.writerQueue.set(writer.depth);
     metrics.dbSize.set(sizeOf(db.path));
     metrics.walSize.set(sizeOf(`${db.path}-wal`));
+    const { backlog, parked_count } = reads.point(searchStatus, {
+      name: embedder.model,
+      dimensions: embedder.dimensions,
+    });
+    metrics.embeddingBacklog.set(backlog);
+    metrics.embeddingParked.set(parked_count);
     for (const { name, position, lag } of reads.point(projectionStatus, null)) {
       metrics.projectionPosition.set({ projection: name }, position);
       metrics.projectionLag.set({ projection: name }, lag);

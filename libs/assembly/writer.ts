@@ -1,6 +1,6 @@
 import { LogReader, LogWriter, Transactor, Writer } from '#audit-log';
 import { Projections } from '#projections';
-import { parkText, registerModel, storeVector, type EmbeddingModel } from '#search';
+import { parkText, registerModel, retryParked, storeVector, type EmbeddingModel } from '#search';
 import { sql, type Database } from '#storage';
 import { catalog, deciders, projectors, reads } from './features.js';
 
@@ -43,6 +43,7 @@ export function assembleWriter(db: Database): Writer {
         const { model, text_id, reason, time } = input as ParkText;
         parkText(db, model, text_id, reason, time);
       },
+      'retry-parked': (model) => retryParked(db, model as EmbeddingModel),
       'forget-commits': (now) => {
         const before = new Date(Date.parse(now as string) - COMMIT_MEMORY).toISOString();
         return db.run(sql`DELETE FROM commits WHERE created_at < ${before}`).changes;
