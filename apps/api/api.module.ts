@@ -3,11 +3,13 @@ import { APP_FILTER } from '@nestjs/core';
 import { type House } from '#assembly';
 import { AssemblyModule } from '#assembly/module';
 import { AuditController } from './audit.controller.js';
+import { DocumentsController } from './documents.controller.js';
 import { HealthController, HOUSE } from './health.controller.js';
 import { Draining } from './http/draining.js';
 import { ProblemFilter } from './http/problem.filter.js';
 import { MemoriesController } from './memories.controller.js';
 import { NamespacesController } from './namespaces.controller.js';
+import { OperationsController } from './operations.controller.js';
 import { SearchController } from './search.controller.js';
 import { SessionsController } from './sessions.controller.js';
 
@@ -21,6 +23,8 @@ export class ApiModule {
         SessionsController,
         MemoriesController,
         NamespacesController,
+        DocumentsController,
+        OperationsController,
         SearchController,
         AuditController,
         HealthController,

@@ -18,17 +18,7 @@ import { CommandBus, QueryBus } from '@nestjs/cqrs';
 import { ApiBody, ApiConsumes, ApiCreatedResponse, ApiOkResponse, ApiProduces, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { isoTime, type Written } from '#audit-log';
-import {
-  assertStorable,
-  identifier,
-  invalid,
-  memoryKey,
-  namespace,
-  namespacePrefix,
-  type Caller,
-  type Json,
-  type Page,
-} from '#kernel';
+import { identifier, invalid, memoryKey, namespace, namespacePrefix, type Caller, type Page } from '#kernel';
 import type { Memory } from '#memories';
 import {
   BatchMemories,
@@ -47,8 +37,8 @@ import {
   type WrittenMemory,
 } from '#memories/module';
 import { Metrics } from '#telemetry';
-import { parseJson } from './http/body.js';
 import { By } from './http/caller.js';
+import { parseFilter } from './http/filter.js';
 import { ndjson } from './http/ndjson.js';
 import { PageQuery } from './http/page.dto.js';
 import { answerRead, answerWrite } from './http/written.js';
@@ -304,13 +294,6 @@ function checked<T extends Pick<MemoryContentBody, 'task_id' | 'session_id'>>(in
   if (typeof input.task_id === 'string') identifier(input.task_id, 'task_id');
   if (typeof input.session_id === 'string') identifier(input.session_id, 'session_id');
   return input;
-}
-
-function parseFilter(text: string): Json {
-  const filter = parseJson(Buffer.from(text), 'filter') as Json | undefined;
-  if (filter === undefined) throw invalid('filter', 'is empty');
-  assertStorable(filter, 'filter');
-  return filter;
 }
 
 function toOperation(operation: BatchOperation, index: number): MemoryOperationInput {

@@ -1,6 +1,7 @@
 import { canonicalJson, type Recorded } from '#kernel';
 import type { Projector } from '#projections';
 import { sql, type Sql } from '#storage';
+import { documents } from '#documents';
 import { memories } from '#memories';
 import { sessions } from '#sessions';
 
@@ -11,7 +12,7 @@ const count = ({ type, time }: Recorded): Sql[] => [
       ON CONFLICT (name, timestamp, labels) DO UPDATE SET value = value + 1`,
 ];
 
-const types = [sessions, memories].flatMap(({ catalog }) => Object.keys(catalog));
+const types = [sessions, memories, documents].flatMap(({ catalog }) => Object.keys(catalog));
 
 export const activityProjector: Projector = {
   name: 'activity',

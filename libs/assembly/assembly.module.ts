@@ -2,11 +2,13 @@ import { Module, type DynamicModule } from '@nestjs/common';
 import { CqrsModule } from '@nestjs/cqrs';
 import { AuditLogModule } from '#audit-log/module';
 import { SqliteAuditLog } from '#audit-log';
+import { FolderSync } from '#documents';
+import { DocumentsModule } from '#documents/module';
 import { MemoriesModule } from '#memories/module';
 import { SessionsModule } from '#sessions/module';
 import { Meaning } from '#search';
 import { ReaderPool, ReadSide } from '#storage';
-import { Log, Metrics } from '#telemetry';
+import { Log, Metrics, Operations } from '#telemetry';
 import { Config } from './config.js';
 import type { House } from './house.js';
 
@@ -21,12 +23,14 @@ export class AssemblyModule {
       { provide: ReadSide, useValue: house.reads },
       { provide: ReaderPool, useValue: house.pool },
       { provide: Meaning, useValue: house.meaning },
+      { provide: FolderSync, useValue: house.folders },
+      { provide: Operations, useValue: house.operations },
       { provide: SqliteAuditLog, useValue: house.auditLog },
     ];
     return {
       module: AssemblyModule,
       global: true,
-      imports: [CqrsModule.forRoot(), AuditLogModule, SessionsModule, MemoriesModule],
+      imports: [CqrsModule.forRoot(), AuditLogModule, SessionsModule, MemoriesModule, DocumentsModule],
       providers,
       exports: [...providers.map(({ provide }) => provide), CqrsModule],
     };

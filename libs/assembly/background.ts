@@ -1,10 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { randomUUID } from 'node:crypto';
 import { decideStep, type SqliteAuditLog } from '#audit-log';
 import { DomainError, type Caller } from '#kernel';
 import type { Turn } from '#projections';
 import { embeddingBacklog, fillVectors, type EmbeddingModel } from '#search';
 import { session, sessionsToArchive } from '#sessions';
+import { systemCaller } from './caller.js';
+import { watchDocuments } from './documents.js';
 import { projectors } from './features.js';
 import type { House } from './house.js';
 
@@ -17,6 +18,7 @@ const LONGEST_BACKOFF = 30_000;
 /** Starts everything that happens without being asked for; the returned function stops it after its current step. */
 export function startBackground(house: House): () => Promise<void> {
   const stop = new AbortController();
+  const stopWatching = watchDocuments(house);
   const loops = [
     ...projectors
       .filter(({ mode }) => mode === 'catch-up')
@@ -26,6 +28,7 @@ export function startBackground(house: House): () => Promise<void> {
   ];
   return async () => {
     stop.abort();
+    await stopWatching();
     await Promise.all(loops);
   };
 }
@@ -133,10 +136,4 @@ async function archiveSessions({ config, auditLog, reads, log }: House, caller: 
 async function archive(auditLog: SqliteAuditLog, caller: Caller, session_id: string): Promise<void> {
   const step = decideStep(session, { type: 'ChangeStatus', session_id, status: 'archived' });
   await auditLog.execute({ caller, steps: [step] });
-}
-
-/** The caller of what the house does by itself. */
-export function systemCaller(): Caller {
-  const id = randomUUID();
-  return { actor: 'system', time: new Date().toISOString(), request_id: id, correlation_id: id };
 }

@@ -1,5 +1,6 @@
 import 'reflect-metadata';
 import { IsIn, IsInt, IsNotEmpty, IsUrl, Max, Min, validateSync } from 'class-validator';
+import { foldersOf } from '#documents';
 import { LOG_LEVELS, type LogLevel } from '#telemetry';
 
 /** Everything that can be set, by the name of its environment variable, with its default. */
@@ -26,7 +27,10 @@ export class Config {
   @IsIn(['local', 'ollama']) ABATHUR_EMBEDDINGS: 'local' | 'ollama' = 'local';
   @IsNotEmpty() ABATHUR_EMBEDDING_MODEL = 'nomic-embed-text';
   @IsUrl({ require_tld: false, require_protocol: true }) OLLAMA_HOST = 'http://127.0.0.1:11434';
+  /** Directories whose Markdown files are indexed and watched, comma-separated. */
   ABATHUR_DOCUMENT_DIRS = '';
+  /** Quiet time after the last change of a file before it is indexed. */
+  @IsInt() @Min(1) @Max(600_000) ABATHUR_DOCUMENT_DEBOUNCE_MS = 5_000;
   @IsNotEmpty() ABATHUR_BACKUP_DIR = './data/backups';
 }
 
@@ -61,7 +65,16 @@ export function readConfig(environment: NodeJS.ProcessEnv): Config {
       `ABATHUR_DB_POOL_MIN is ${config.ABATHUR_DB_POOL_MIN}, but it must not be above ABATHUR_DB_POOL_MAX, which is ${config.ABATHUR_DB_POOL_MAX}.`,
     );
   }
+  refuseFolders(config);
   return config;
+}
+
+function refuseFolders({ ABATHUR_DOCUMENT_DIRS: directories }: Config): void {
+  try {
+    foldersOf(directories);
+  } catch (error) {
+    throw new ConfigError(`ABATHUR_DOCUMENT_DIRS is "${directories}", but it ${(error as Error).message}.`);
+  }
 }
 
 const wholeNumber = (text: string): number => (/^-?\d+$/.test(text) ? Number(text) : Number.NaN);

@@ -1,4 +1,5 @@
 import { auditReads } from '#audit-log';
+import { documents, documentSearchable } from '#documents';
 import { memories, memorySearchable } from '#memories';
 import { searchProjector, searchReads } from '#search';
 import { projectionStatus, type Feature, type Projector } from '#projections';
@@ -11,10 +12,11 @@ import { activityProjector } from './activity.projector.js';
 const features: Feature[] = [
   sessions,
   memories,
+  documents,
   {
     catalog: {},
     deciders: [],
-    projectors: [activityProjector, searchProjector([memorySearchable])],
+    projectors: [activityProjector, searchProjector([memorySearchable, documentSearchable])],
     reads: [...auditReads, projectionStatus, ...searchReads],
   },
 ];

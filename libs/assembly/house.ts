@@ -1,10 +1,12 @@
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { SqliteAuditLog, WriterClient } from '#audit-log';
+import { FolderSync, foldersOf } from '#documents';
 import { projectionStatus } from '#projections';
 import { Meaning, searchStatus } from '#search';
 import { Database, migrate, ReaderPool, readMigrations, ReadSide } from '#storage';
-import { Log, Metrics } from '#telemetry';
+import { Log, Metrics, Operations } from '#telemetry';
+import { systemCaller } from './caller.js';
 import type { Config } from './config.js';
 import { chooseEmbedder, embedderFor } from './embedders.js';
 import { catalog } from './features.js';
@@ -21,6 +23,8 @@ export interface House {
   writer: WriterClient;
   auditLog: SqliteAuditLog;
   meaning: Meaning;
+  folders: FolderSync;
+  operations: Operations;
   close(): Promise<void>;
 }
 
@@ -47,6 +51,13 @@ export async function openHouse(config: Config): Promise<House> {
     (name, dimensions) => embedderFor(config, name, dimensions),
     (error) => log.warn('search-degraded', { reason: (error as Error).message }),
   );
+  const auditLog = new SqliteAuditLog(db, catalog, writer);
+  const folders = new FolderSync({
+    folders: foldersOf(config.ABATHUR_DOCUMENT_DIRS),
+    log: auditLog,
+    reads,
+    caller: systemCaller,
+  });
   const house = {
     config,
     log,
@@ -56,8 +67,11 @@ export async function openHouse(config: Config): Promise<House> {
     reads,
     meaning,
     writer,
-    auditLog: new SqliteAuditLog(db, catalog, writer),
+    auditLog,
+    folders,
+    operations: new Operations(({ id, kind }, error) => log.error('operation-failed', error, { id, kind })),
     close: async () => {
+      await folders.stop();
       // The writer last: the last connection that may write folds the write-ahead log into the file.
       await pool.close();
       db.close();

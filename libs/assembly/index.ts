@@ -1,4 +1,5 @@
-export { startBackground, systemCaller } from './background.js';
+export { startBackground } from './background.js';
+export { systemCaller } from './caller.js';
 export { Config, ConfigError, readConfig } from './config.js';
 export { catalog, projectors, reads } from './features.js';
 export { migrateFile, openHouse, sizeOf, type House } from './house.js';

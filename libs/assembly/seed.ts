@@ -2,7 +2,7 @@ import { decideStep, type SqliteAuditLog, type Step } from '#audit-log';
 import { DomainError, type JsonObject } from '#kernel';
 import { memory, type MemoryType } from '#memories';
 import { session } from '#sessions';
-import { systemCaller } from './background.js';
+import { systemCaller } from './caller.js';
 
 /** What a new database begins with: the application's own procedures, templates, and a session to try things on. */
 const MEMORIES: { namespace: string; key: string; memory_type: MemoryType; value: JsonObject }[] = [

@@ -1,4 +1,5 @@
 import { LogReader, LogWriter, Transactor, Writer } from '#audit-log';
+import { forgetChanges, noteChanges, type NoticedChanges } from '#documents';
 import { Projections } from '#projections';
 import { parkText, registerModel, retryParked, storeVector, type EmbeddingModel } from '#search';
 import { sql, type Database } from '#storage';
@@ -44,6 +45,8 @@ export function assembleWriter(db: Database): Writer {
         parkText(db, model, text_id, reason, time);
       },
       'retry-parked': (model) => retryParked(db, model as EmbeddingModel),
+      'note-document-changes': (changes) => noteChanges(db, changes as NoticedChanges),
+      'forget-document-changes': (changes) => forgetChanges(db, changes as NoticedChanges),
       'forget-commits': (now) => {
         const before = new Date(Date.parse(now as string) - COMMIT_MEMORY).toISOString();
         return db.run(sql`DELETE FROM commits WHERE created_at < ${before}`).changes;

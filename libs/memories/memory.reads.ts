@@ -162,10 +162,10 @@ export const memoriesPage = defineRead(
 /** Versions by id, as they are or as they were at a position. */
 export function memoriesById(db: Reader, ids: number[], asOf: number | undefined): Map<number, Memory> {
   const rows = db.all<MemoryRow>(
-    sql`SELECT ${asOf === undefined ? columns : columnsAsOf(asOf)} FROM memory_entries m
+    sql`SELECT ${asOf === undefined ? memoryNow : memoryAsOf(asOf)} FROM memory_entries m
         WHERE id IN (SELECT value FROM json_each(${JSON.stringify(ids)}))`,
   );
-  return new Map(rows.map((row) => [row.id, toMemory(row)]));
+  return new Map(rows.map(toMemory).map((memory) => [memory.id, memory]));
 }
 
 export interface ExportInput extends Pick<MemoriesFilter, 'namespace_prefix' | 'memory_type'> {

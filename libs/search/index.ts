@@ -21,4 +21,4 @@ export {
   storeVector,
   type EmbeddingModel,
 } from './vector-store.js';
-export { metadataWords } from './words.js';
+export { metadataWords, termOf, wordsOf } from './words.js';

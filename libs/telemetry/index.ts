@@ -1,2 +1,3 @@
 export { Log, LOG_LEVELS, type LogLevel } from './log.js';
 export { Metrics } from './metrics.js';
+export { Operations, type Operation } from './operations.js';

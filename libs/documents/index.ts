@@ -1,0 +1,25 @@
+import type { Feature } from '#projections';
+import { document } from './document.decider.js';
+import { documentCatalog } from './document.events.js';
+import { documentsProjector } from './document.projector.js';
+import { documentReads } from './document.reads.js';
+import { searchDocuments } from './document.search.js';
+
+/** What writer and reader threads need to know; the Nest side is `#documents/module`. */
+export const documents: Feature = {
+  catalog: documentCatalog,
+  deciders: [document],
+  projectors: [documentsProjector],
+  reads: [...documentReads, searchDocuments],
+};
+
+export { forgetChanges, noteChanges, type NoticedChanges } from './document-changes.js';
+export { document } from './document.decider.js';
+export { DOCUMENT_TYPES, type DocumentType } from './document.events.js';
+export { documentById, documentsPage, SYNC_STATUSES, type Document, type SyncStatus } from './document.reads.js';
+export { searchDocuments, type DocumentHit } from './document.search.js';
+export { documentSearchable } from './document.searchable.js';
+export { FolderSync, type SyncResult } from './folder-sync.js';
+export { foldersOf, type Folder } from './folders.js';
+export { readDocument } from './read-document.js';
+export { FolderWatch } from './watch.js';
