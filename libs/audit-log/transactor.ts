@@ -78,7 +78,7 @@ interface Folded {
 }
 
 /** About how much folded state is kept between transactions, in bytes. */
-const CACHE_SIZE = 24_000_000;
+const CACHE_SIZE = 8_000_000;
 
 /**
  * Loads, folds, decides and appends, in the writer's transaction. Folded states are kept and brought up to date from
