@@ -77,8 +77,8 @@ interface Folded {
   position: number;
 }
 
-/** About how much folded state is kept between transactions, in characters of event data. */
-const CACHE_SIZE = 32_000_000;
+/** About how much folded state is kept between transactions, in bytes. */
+const CACHE_SIZE = 8_000_000;
 
 /**
  * Loads, folds, decides and appends, in the writer's transaction. Folded states are kept and brought up to date from
@@ -245,5 +245,6 @@ const NONE: ReadonlyMap<string, CommittedEvent> = new Map();
 const isDecision = (result: unknown): result is Decision =>
   typeof result === 'object' && result !== null && 'stream' in result && 'events' in result;
 
-// A state holds at most about what its last event brought: cheap to know, and near enough for a bound.
-const sizeOf = (stream: string, events: Recorded[]): number => 200 + stream.length + (events.at(-1)?.size ?? 0);
+// A state holds at most about what its last event brought: cheap to know, and near enough for a bound. As objects, data
+// take some four times the characters of their text, and a small state still takes its place in the maps.
+const sizeOf = (stream: string, events: Recorded[]): number => 1500 + stream.length + 4 * (events.at(-1)?.size ?? 0);

@@ -39,7 +39,7 @@ export class WriterClient implements Settler {
   onDeath: (error: Error) => void = () => undefined;
 
   constructor(script: URL, workerData: unknown) {
-    this.worker = new Worker(script, { workerData });
+    this.worker = new Worker(script, { workerData, resourceLimits: { maxYoungGenerationSizeMb: 16 } });
     this.exited = new Promise((resolve) => this.worker.once('exit', resolve));
     this.worker.on('message', (report: BatchReport) => this.deliver(report));
     this.worker.on('error', (error) => this.die(error));

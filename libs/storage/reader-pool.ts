@@ -38,6 +38,9 @@ interface Job {
   queued: number;
 }
 
+// Up to twenty of them: what a reader makes is short-lived, and a small nursery is swept as well as a large one.
+const SMALL = { maxYoungGenerationSizeMb: 8 };
+
 interface Lane {
   worker: Worker;
   job?: Job;
@@ -95,7 +98,9 @@ export class ReaderPool {
   }
 
   private addLane(): Lane {
-    const lane: Lane = { worker: new Worker(this.options.script, { workerData: this.options.workerData }) };
+    const lane: Lane = {
+      worker: new Worker(this.options.script, { workerData: this.options.workerData, resourceLimits: SMALL }),
+    };
     lane.worker.unref();
     lane.worker.on('message', (reply: ReadReply) => this.finish(lane, reply));
     lane.worker.on('error', (error) => this.replace(lane, error));

@@ -28,6 +28,8 @@ export async function startVariant(variant: string, environment: Record<string, 
       ABATHUR_LOG_LEVEL: 'warn',
       ...environment,
     },
+    // As `npm start` runs it.
+    execArgv: ['--max-semi-space-size=4'],
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   });
   await once(child, 'message');
