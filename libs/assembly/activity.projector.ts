@@ -2,6 +2,7 @@ import { canonicalJson, type Recorded } from '#kernel';
 import type { Projector } from '#projections';
 import { sql, type Sql } from '#storage';
 import { memories } from '#memories';
+import { search } from '#search';
 import { sessions } from '#sessions';
 
 /** Events per type and hour, in table `metrics`: what the house has been busy with, for as long as it has stood. */
@@ -11,7 +12,7 @@ const count = ({ type, time }: Recorded): Sql[] => [
       ON CONFLICT (name, timestamp, labels) DO UPDATE SET value = value + 1`,
 ];
 
-const types = [sessions, memories].flatMap(({ catalog }) => Object.keys(catalog));
+const types = [sessions, memories, search([])].flatMap(({ catalog }) => Object.keys(catalog));
 
 export const activityProjector: Projector = {
   name: 'activity',

@@ -4,7 +4,8 @@ import { AuditLogModule } from '#audit-log/module';
 import { SqliteAuditLog } from '#audit-log';
 import { MemoriesModule } from '#memories/module';
 import { SessionsModule } from '#sessions/module';
-import { Meaning } from '#search';
+import { Meaning, SearchIds } from '#search';
+import { SearchModule } from '#search/module';
 import { ReaderPool, ReadSide } from '#storage';
 import { Log, Metrics } from '#telemetry';
 import { Config } from './config.js';
@@ -21,12 +22,13 @@ export class AssemblyModule {
       { provide: ReadSide, useValue: house.reads },
       { provide: ReaderPool, useValue: house.pool },
       { provide: Meaning, useValue: house.meaning },
+      { provide: SearchIds, useValue: house.searchIds },
       { provide: SqliteAuditLog, useValue: house.auditLog },
     ];
     return {
       module: AssemblyModule,
       global: true,
-      imports: [CqrsModule.forRoot(), AuditLogModule, SessionsModule, MemoriesModule],
+      imports: [CqrsModule.forRoot(), AuditLogModule, SessionsModule, MemoriesModule, SearchModule],
       providers,
       exports: [...providers.map(({ provide }) => provide), CqrsModule],
     };

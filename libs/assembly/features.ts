@@ -1,6 +1,6 @@
 import { auditReads } from '#audit-log';
 import { memories, memorySearchable } from '#memories';
-import { searchProjector, searchReads } from '#search';
+import { search } from '#search';
 import { projectionStatus, type Feature, type Projector } from '#projections';
 import { sessions } from '#sessions';
 import type { AnyDecider, EventCatalog } from '#kernel';
@@ -11,11 +11,12 @@ import { activityProjector } from './activity.projector.js';
 const features: Feature[] = [
   sessions,
   memories,
+  search([memorySearchable]),
   {
     catalog: {},
     deciders: [],
-    projectors: [activityProjector, searchProjector([memorySearchable])],
-    reads: [...auditReads, projectionStatus, ...searchReads],
+    projectors: [activityProjector],
+    reads: [...auditReads, projectionStatus],
   },
 ];
 
