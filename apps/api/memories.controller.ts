@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { Readable } from 'node:stream';
 import {
   Body,
@@ -19,7 +18,7 @@ import { ApiBody, ApiConsumes, ApiCreatedResponse, ApiOkResponse, ApiProduces, A
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { isoTime, type Written } from '#audit-log';
 import { identifier, invalid, memoryKey, namespace, namespacePrefix, type Caller, type Page } from '#kernel';
-import type { Memory } from '#memories';
+import type { Memory, MemorySearchAnswer } from '#memories';
 import {
   BatchMemories,
   DeleteMemory,
@@ -32,10 +31,10 @@ import {
   RestoreMemory,
   SearchMemories,
   WriteMemory,
-  type SearchAnswer,
   type MemoryOperationInput,
   type WrittenMemory,
 } from '#memories/module';
+import { SearchIds } from '#search';
 import { Metrics } from '#telemetry';
 import { By } from './http/caller.js';
 import { parseFilter } from './http/filter.js';
@@ -60,6 +59,7 @@ import {
   RestoreMemoryBody,
   SearchMemoriesBody,
   SearchMemoriesResult,
+  type SearchFields,
   type BatchOperation,
 } from './memories.dto.js';
 import { importMemories, toLine } from './memories.import.js';
@@ -71,6 +71,7 @@ export class MemoriesController {
     private readonly commands: CommandBus,
     private readonly queries: QueryBus,
     private readonly metrics: Metrics,
+    private readonly searchIds: SearchIds,
   ) {}
 
   /** Adds a memory; an address that is taken is refused. */
@@ -116,6 +117,14 @@ export class MemoriesController {
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<BatchResultBody> {
     refuseIfMatch(by, 'Say `if_match` in the operations.');
+    const searches = body.operations.filter(({ op }) => op === 'search').length;
+    if (searches > MAX_BATCH_SEARCHES) {
+      throw invalid(
+        'operations',
+        `have ${searches} searches, but at most ${MAX_BATCH_SEARCHES} may hold up other writes`,
+        'Search with POST /v1/memories/search.',
+      );
+    }
     const operations = body.operations.map(toOperation);
     const written: Written<unknown[]> = await this.commands.execute(new BatchMemories(by, operations));
     return { results: answerWrite(reply, written) };
@@ -125,20 +134,15 @@ export class MemoriesController {
   @Post('search')
   @HttpCode(200)
   async search(@By() by: Caller, @Body() body: SearchMemoriesBody): Promise<SearchMemoriesResult> {
-    const { explain, weights, namespace_prefix, ...query } = body;
-    if (query.query.trim() === '') throw invalid('query', 'must not be blank');
     const begin = performance.now();
-    const answer: SearchAnswer = await this.queries.execute(
-      new SearchMemories(by, {
-        ...query,
-        namespace_prefix: namespace_prefix === undefined ? undefined : namespacePrefix(namespace_prefix),
-        weights: { meaning: weights?.semantic ?? 0.7, words: weights?.keyword ?? 0.3 },
-      }),
-    );
-    this.metrics.searchDuration.observe({ mode: answer.mode }, (performance.now() - begin) / 1000);
-    if (answer.degraded) this.metrics.searchDegraded.inc();
-    const results = answer.results.map(({ score_details, ...hit }) => (explain ? { ...hit, score_details } : hit));
-    return { search_id: randomUUID(), mode: answer.mode, degraded: answer.degraded, results };
+    const { as_of, ...asked } = body;
+    const input = { ...toSearch(asked), as_of: as_of === undefined ? undefined : String(as_of) };
+    const { mode, degraded, results }: MemorySearchAnswer = await this.queries.execute(new SearchMemories(by, input));
+    this.metrics.searchDuration.observe({ mode }, (performance.now() - begin) / 1000);
+    if (degraded) this.metrics.searchDegraded.inc();
+    const ids = results.map(({ id }) => id);
+    const search_id = this.searchIds.issue({ source: 'memory', mode, time: Date.parse(by.time), ids });
+    return { search_id, mode, degraded, results };
   }
 
   /** Copies a memory to a shared namespace; the source stays, and the copy says where it came from. */
@@ -278,6 +282,9 @@ export class MemoriesController {
   }
 }
 
+/** Searches of a batch run in the transaction that everybody waits for. */
+const MAX_BATCH_SEARCHES = 20;
+
 const address = (ns: string, key: string): { namespace: string; key: string } => ({
   namespace: namespace(ns),
   key: memoryKey(key),
@@ -316,12 +323,33 @@ function toOperation(operation: BatchOperation, index: number): MemoryOperationI
         namespace: namespace(operation.namespace, at('namespace')),
         key: memoryKey(operation.key, at('key')),
       };
+    case 'search': {
+      const { op, ...asked } = operation;
+      return { op, ...toSearch(asked, at) };
+    }
     case 'list_namespaces': {
       const { op, prefix, suffix, max_depth, limit = 100 } = operation;
       return { op, prefix, suffix, max_depth, limit };
     }
   }
 }
+
+type SearchInput = Extract<MemoryOperationInput, { op: 'search' }>;
+
+/** A search as a client spells it, every default filled in. */
+function toSearch(asked: SearchFields, at: (field: string) => string = (field) => field): Omit<SearchInput, 'op'> {
+  const { namespace_prefix: prefix, weights: { semantic = 0.7, keyword = 0.3 } = {}, ...rest } = asked;
+  if (rest.query.trim() === '') throw invalid(at('query'), 'must not be blank');
+  if (semantic + keyword === 0) throw invalid(at('weights'), 'must not both be 0');
+  return {
+    ...DEFAULT_SEARCH,
+    ...rest,
+    namespace_prefix: prefix === undefined ? undefined : namespacePrefix(prefix, at('namespace_prefix')),
+    weights: { meaning: semantic, words: keyword },
+  };
+}
+
+const DEFAULT_SEARCH = { mode: 'hybrid', fusion: 'weighted', limit: 10, threshold: 0, explain: false } as const;
 
 async function* linesOf(pages: AsyncIterable<Memory[]>): AsyncIterable<unknown[]> {
   for await (const page of pages) yield page.map(toLine);

@@ -14,8 +14,10 @@ import {
   MaxLength,
   Min,
   MinLength,
+  ValidateBy,
   ValidateNested,
 } from 'class-validator';
+import { Type } from 'class-transformer';
 import type { JsonObject } from '#kernel';
 import { MEMORY_TYPES, type MemoryType } from '#memories';
 import { ANY_OBJECT, ANY_VALUE, nullable } from './http/schemas.js';
@@ -200,9 +202,99 @@ class ListNamespacesOperation {
   limit: number = 100;
 }
 
+export class SearchWeights {
+  @MayBeLeftOut()
+  @IsNumber()
+  @Min(0)
+  @Max(1)
+  semantic: number = 0.7;
+
+  @MayBeLeftOut()
+  @IsNumber()
+  @Min(0)
+  @Max(1)
+  keyword: number = 0.3;
+}
+
+/** What a search asks for, alone or in a batch. */
+export class SearchFields {
+  @IsString()
+  @MinLength(1)
+  @MaxLength(10_000)
+  query!: string;
+
+  @MayBeLeftOut()
+  @IsIn(['hybrid', 'semantic', 'keyword'])
+  mode: 'hybrid' | 'semantic' | 'keyword' = 'hybrid';
+
+  /** How the halves of a hybrid search are joined: their scores by weights, or their ranks. */
+  @MayBeLeftOut()
+  @IsIn(['weighted', 'rrf'])
+  fusion: 'weighted' | 'rrf' = 'weighted';
+
+  /** Whole segments: `user:al` does not match `user:alice`. */
+  @MayBeLeftOut()
+  @IsString()
+  @MaxLength(512)
+  namespace_prefix?: string;
+
+  @MayBeLeftOut()
+  @IsIn(MEMORY_TYPES)
+  memory_type?: MemoryType;
+
+  /** As in lists. */
+  @ApiProperty(ANY_OBJECT)
+  @MayBeLeftOut()
+  @IsObject()
+  filter?: JsonObject;
+
+  @ApiProperty({ type: 'integer' })
+  @MayBeLeftOut()
+  @IsInt()
+  @Min(1)
+  @Max(100)
+  limit: number = 10;
+
+  /** Smallest score of a result, 0 to 1. */
+  @MayBeLeftOut()
+  @IsNumber()
+  @Min(0)
+  @Max(1)
+  threshold: number = 0;
+
+  @MayBeLeftOut()
+  @IsObject()
+  @ValidateNested()
+  @Type(() => SearchWeights)
+  weights?: SearchWeights;
+
+  /** Say how each score came about. */
+  @MayBeLeftOut()
+  @IsBoolean()
+  explain: boolean = false;
+}
+
+export class SearchMemoriesBody extends SearchFields {
+  /** A log position or an ISO-8601 time: what would have been found then. */
+  @ApiProperty({ oneOf: [{ type: 'string', maxLength: 40 }, { type: 'integer' }] })
+  @MayBeLeftOut()
+  @ValidateBy({ name: 'momentOrPosition', validator: { validate: isTextOrPosition } })
+  as_of?: string | number;
+}
+
+function isTextOrPosition(value: unknown): boolean {
+  return typeof value === 'string' ? [...value].length <= 40 : Number.isInteger(value);
+}
+
+class SearchOperation extends SearchFields {
+  @IsIn(['search'])
+  op!: 'search';
+}
+
 /** One operation of a batch, by its `op`. */
-export type BatchOperation = WriteOperation | DeleteOperation | GetOperation | ListNamespacesOperation;
-const OPERATIONS = [WriteOperation, DeleteOperation, GetOperation, ListNamespacesOperation];
+export type BatchOperation =
+  WriteOperation | DeleteOperation | GetOperation | SearchOperation | ListNamespacesOperation;
+const OPERATIONS = [WriteOperation, DeleteOperation, GetOperation, SearchOperation, ListNamespacesOperation];
 
 @ApiExtraModels(...OPERATIONS)
 export class BatchMemoriesBody {
@@ -213,7 +305,7 @@ export class BatchMemoriesBody {
     items: {
       type: 'object',
       required: ['op'],
-      properties: { op: { type: 'string', enum: ['put', 'add', 'delete', 'get', 'list_namespaces'] } },
+      properties: { op: { type: 'string', enum: ['put', 'add', 'delete', 'get', 'search', 'list_namespaces'] } },
       discriminator: {
         propertyName: 'op',
         mapping: {
@@ -221,6 +313,7 @@ export class BatchMemoriesBody {
           add: getSchemaPath(WriteOperation),
           delete: getSchemaPath(DeleteOperation),
           get: getSchemaPath(GetOperation),
+          search: getSchemaPath(SearchOperation),
           list_namespaces: getSchemaPath(ListNamespacesOperation),
         },
       },
@@ -231,79 +324,6 @@ export class BatchMemoriesBody {
   @ArrayMinSize(1)
   @ArrayMaxSize(1000)
   operations!: BatchOperation[];
-}
-
-export class SearchWeights {
-  @IsNumber()
-  @Min(0)
-  @Max(1)
-  semantic: number = 0.7;
-
-  @IsNumber()
-  @Min(0)
-  @Max(1)
-  keyword: number = 0.3;
-}
-
-export class SearchMemoriesBody {
-  @IsString()
-  @MinLength(1)
-  @MaxLength(10_000)
-  query!: string;
-
-  @IsOptional()
-  @IsIn(['hybrid', 'semantic', 'keyword'])
-  mode: 'hybrid' | 'semantic' | 'keyword' = 'hybrid';
-
-  /** How the halves of a hybrid search are joined: their scores by weights, or their ranks. */
-  @IsOptional()
-  @IsIn(['weighted', 'rrf'])
-  fusion: 'weighted' | 'rrf' = 'weighted';
-
-  /** Whole segments: `user:al` does not match `user:alice`. */
-  @IsOptional()
-  @IsString()
-  @MaxLength(512)
-  namespace_prefix?: string;
-
-  @IsOptional()
-  @IsIn(MEMORY_TYPES)
-  memory_type?: MemoryType;
-
-  /** As in lists. */
-  @ApiProperty(ANY_OBJECT)
-  @IsOptional()
-  @IsObject()
-  filter?: JsonObject;
-
-  @ApiProperty({ type: 'integer' })
-  @IsOptional()
-  @IsInt()
-  @Min(1)
-  @Max(100)
-  limit: number = 10;
-
-  /** Smallest score of a result, 0 to 1. */
-  @IsOptional()
-  @IsNumber()
-  @Min(0)
-  @Max(1)
-  threshold: number = 0;
-
-  @IsOptional()
-  @ValidateNested()
-  weights?: SearchWeights;
-
-  /** A log position or an ISO-8601 time: what would have been found then. */
-  @IsOptional()
-  @IsString()
-  @MaxLength(40)
-  as_of?: string;
-
-  /** Say how each score came about. */
-  @IsOptional()
-  @IsBoolean()
-  explain: boolean = false;
 }
 
 export class GetMemoryQuery {

@@ -1,10 +1,16 @@
-import { Controller, Get, HttpCode, Post } from '@nestjs/common';
+import { Body, Controller, Get, HttpCode, Param, Post, Res } from '@nestjs/common';
+import { CommandBus } from '@nestjs/cqrs';
 import { ApiTags } from '@nestjs/swagger';
-import { SqliteAuditLog } from '#audit-log';
+import type { FastifyReply } from 'fastify';
+import { SqliteAuditLog, type Written } from '#audit-log';
+import type { Caller } from '#kernel';
 import { projectionStatus } from '#projections';
 import { Meaning, searchStatus, type EmbeddingModel } from '#search';
+import { GiveFeedback } from '#search/module';
 import { ReadSide } from '#storage';
-import { RetriedBody, SearchStatusBody } from './search.dto.js';
+import { By } from './http/caller.js';
+import { answerWrite } from './http/written.js';
+import { FeedbackBody, RetriedBody, SearchStatusBody } from './search.dto.js';
 
 @ApiTags('Search')
 @Controller('v1/search')
@@ -13,6 +19,7 @@ export class SearchController {
     private readonly reads: ReadSide,
     private readonly meaning: Meaning,
     private readonly log: SqliteAuditLog,
+    private readonly commands: CommandBus,
   ) {}
 
   /** How far texts have their vectors. */
@@ -46,5 +53,18 @@ export class SearchController {
     const { model: name, dimensions } = this.meaning.embedder;
     const model = await this.log.chore<EmbeddingModel>('register-model', { name, dimensions });
     return { retried: await this.log.chore<number>('retry-parked', model) };
+  }
+
+  /** Says what a result was worth: it was chosen, it helped, it did not help. For a day after the search. */
+  @Post(':search_id/feedback')
+  @HttpCode(204)
+  async feedback(
+    @By() by: Caller,
+    @Param('search_id') search_id: string,
+    @Body() body: FeedbackBody,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<void> {
+    const written: Written<null> = await this.commands.execute(new GiveFeedback(by, { search_id, ...body }));
+    answerWrite(reply, written, 204);
   }
 }

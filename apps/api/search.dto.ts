@@ -1,4 +1,6 @@
 import { ApiProperty } from '@nestjs/swagger';
+import { IsIn, IsInt, Min } from 'class-validator';
+import { FEEDBACK_SIGNALS, type FeedbackSignal } from '#search';
 
 export class ParkedTextBody {
   @ApiProperty({ type: 'integer' })
@@ -39,4 +41,15 @@ export class RetriedBody {
   /** Texts that were put back into the backlog. */
   @ApiProperty({ type: 'integer' })
   retried!: number;
+}
+
+export class FeedbackBody {
+  /** `id` of a result of that search. */
+  @ApiProperty({ type: 'integer' })
+  @IsInt()
+  @Min(1)
+  result_id!: number;
+
+  @IsIn(FEEDBACK_SIGNALS)
+  signal!: FeedbackSignal;
 }

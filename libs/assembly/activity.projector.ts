@@ -3,6 +3,7 @@ import type { Projector } from '#projections';
 import { sql, type Sql } from '#storage';
 import { documents } from '#documents';
 import { memories } from '#memories';
+import { search } from '#search';
 import { sessions } from '#sessions';
 
 /** Events per type and hour, in table `metrics`: what the house has been busy with, for as long as it has stood. */
@@ -12,7 +13,7 @@ const count = ({ type, time }: Recorded): Sql[] => [
       ON CONFLICT (name, timestamp, labels) DO UPDATE SET value = value + 1`,
 ];
 
-const types = [sessions, memories, documents].flatMap(({ catalog }) => Object.keys(catalog));
+const types = [sessions, memories, documents, search([])].flatMap(({ catalog }) => Object.keys(catalog));
 
 export const activityProjector: Projector = {
   name: 'activity',

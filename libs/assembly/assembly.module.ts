@@ -6,7 +6,8 @@ import { FolderSync } from '#documents';
 import { DocumentsModule } from '#documents/module';
 import { MemoriesModule } from '#memories/module';
 import { SessionsModule } from '#sessions/module';
-import { Meaning } from '#search';
+import { Meaning, SearchIds } from '#search';
+import { SearchModule } from '#search/module';
 import { ReaderPool, ReadSide } from '#storage';
 import { Log, Metrics, Operations } from '#telemetry';
 import { Config } from './config.js';
@@ -25,12 +26,13 @@ export class AssemblyModule {
       { provide: Meaning, useValue: house.meaning },
       { provide: FolderSync, useValue: house.folders },
       { provide: Operations, useValue: house.operations },
+      { provide: SearchIds, useValue: house.searchIds },
       { provide: SqliteAuditLog, useValue: house.auditLog },
     ];
     return {
       module: AssemblyModule,
       global: true,
-      imports: [CqrsModule.forRoot(), AuditLogModule, SessionsModule, MemoriesModule, DocumentsModule],
+      imports: [CqrsModule.forRoot(), AuditLogModule, SessionsModule, MemoriesModule, DocumentsModule, SearchModule],
       providers,
       exports: [...providers.map(({ provide }) => provide), CqrsModule],
     };

@@ -1,7 +1,7 @@
 import { auditReads } from '#audit-log';
 import { documents, documentSearchable } from '#documents';
 import { memories, memorySearchable } from '#memories';
-import { searchProjector, searchReads } from '#search';
+import { search } from '#search';
 import { projectionStatus, type Feature, type Projector } from '#projections';
 import { sessions } from '#sessions';
 import type { AnyDecider, EventCatalog } from '#kernel';
@@ -13,11 +13,12 @@ const features: Feature[] = [
   sessions,
   memories,
   documents,
+  search([memorySearchable, documentSearchable]),
   {
     catalog: {},
     deciders: [],
-    projectors: [activityProjector, searchProjector([memorySearchable, documentSearchable])],
-    reads: [...auditReads, projectionStatus, ...searchReads],
+    projectors: [activityProjector],
+    reads: [...auditReads, projectionStatus],
   },
 ];
 

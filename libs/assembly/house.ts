@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { SqliteAuditLog, WriterClient } from '#audit-log';
 import { FolderSync, foldersOf } from '#documents';
 import { projectionStatus } from '#projections';
-import { Meaning, searchStatus } from '#search';
+import { feedbackTotals, Meaning, SearchIds, searchIdKey, searchStatus } from '#search';
 import { Database, migrate, ReaderPool, readMigrations, ReadSide } from '#storage';
 import { Log, Metrics, Operations } from '#telemetry';
 import { systemCaller } from './caller.js';
@@ -25,6 +25,7 @@ export interface House {
   meaning: Meaning;
   folders: FolderSync;
   operations: Operations;
+  searchIds: SearchIds;
   close(): Promise<void>;
 }
 
@@ -66,6 +67,7 @@ export async function openHouse(config: Config): Promise<House> {
     pool,
     reads,
     meaning,
+    searchIds: new SearchIds(reads.point(searchIdKey, null)),
     writer,
     auditLog,
     folders,
@@ -119,12 +121,25 @@ function observe({ metrics, writer, pool, reads, db, meaning: { embedder } }: Ho
     });
     metrics.embeddingBacklog.set(backlog);
     metrics.embeddingParked.set(parked_count);
+    observeFeedback(metrics, reads);
     for (const { name, position, lag } of reads.point(projectionStatus, null)) {
       metrics.projectionPosition.set({ projection: name }, position);
       metrics.projectionLag.set({ projection: name }, lag);
       metrics.logPosition.set(position + lag);
     }
   });
+}
+
+function observeFeedback(metrics: Metrics, reads: ReadSide): void {
+  const totals = reads.point(feedbackTotals, null);
+  for (const { source, mode, signal, count, reciprocal_rank } of totals) {
+    metrics.searchFeedback.set({ source, mode, signal }, count);
+    if (signal === 'click') metrics.searchClickRank.set({ source, mode }, reciprocal_rank / count);
+    if (signal === 'click') continue;
+    const judged = totals.filter((total) => total.source === source && total.mode === mode && total.signal !== 'click');
+    const helpful = judged.find((total) => total.signal === 'helpful')?.count ?? 0;
+    metrics.searchHelpful.set({ source, mode }, helpful / judged.reduce((sum, total) => sum + total.count, 0));
+  }
 }
 
 export const sizeOf = (path: string): number => statSync(path, { throwIfNoEntry: false })?.size ?? 0;

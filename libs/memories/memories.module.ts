@@ -24,5 +24,4 @@ export {
   ListMemoryVersions,
   ListNamespaces,
   SearchMemories,
-  type SearchAnswer,
 } from './memory.queries.js';

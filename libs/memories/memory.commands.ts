@@ -10,6 +10,7 @@ import {
   type Written,
 } from '#audit-log';
 import { DomainError, notFound, streamName, type Caller, type JsonObject } from '#kernel';
+import { Meaning, type QueryMeaning } from '#search';
 import { ReadSide } from '#storage';
 import { memory, type MemoryCommand, type MemoryContent } from './memory.decider.js';
 import type { MemoryType } from './memory.events.js';
@@ -22,6 +23,7 @@ import {
   type Memory,
   type NamespacesInput,
 } from './memory.reads.js';
+import { MEMORY_WORDS, searchMemories, type MemorySearchInput } from './memory.search.js';
 
 export interface WriteInput {
   mode: 'add' | 'put';
@@ -83,6 +85,7 @@ export type MemoryOperationInput =
   | ({ op: 'put' | 'add' } & Omit<WriteInput, 'mode'>)
   | ({ op: 'delete'; if_match?: number } & Address)
   | ({ op: 'get'; version?: number } & Address)
+  | ({ op: 'search' } & Omit<MemorySearchInput, 'meaning' | 'as_of'>)
   | ({ op: 'list_namespaces' } & NamespacesInput);
 
 export class BatchMemories {
@@ -188,10 +191,14 @@ export class BatchMemoriesHandler implements ICommandHandler<BatchMemories> {
   constructor(
     private readonly log: SqliteAuditLog,
     private readonly reads: ReadSide,
+    private readonly meaning: Meaning,
   ) {}
 
   async execute({ by, operations }: BatchMemories): Promise<Written<unknown[]>> {
-    const answer = await this.log.execute({ caller: by, steps: operations.map(stepOf) }).catch(nameOperation);
+    // What queries mean is asked for before the transaction, in which nobody may wait for a model.
+    const meanings = await Promise.all(operations.map((operation) => this.meaningOf(operation)));
+    const steps = operations.map((operation, index) => stepOf(operation, meanings[index]));
+    const answer = await this.log.execute({ caller: by, steps }).catch(nameOperation);
     const value = operations.map((operation, index) => {
       const result = answer.results[index];
       if (operation.op === 'put' || operation.op === 'add') {
@@ -200,6 +207,11 @@ export class BatchMemoriesHandler implements ICommandHandler<BatchMemories> {
       return operation.op === 'delete' ? null : result;
     });
     return { value, version: value.length, position: answer.position, repeated: answer.replayed };
+  }
+
+  private async meaningOf(operation: MemoryOperationInput): Promise<QueryMeaning | undefined> {
+    if (operation.op !== 'search' || operation.mode === 'keyword') return undefined;
+    return this.meaning.of(operation.query, MEMORY_WORDS);
   }
 }
 
@@ -224,7 +236,7 @@ const write = ({ session_id, ...input }: WriteInput): Step =>
 
 const content = ({ value, metadata, memory_type }: Memory): MemoryContent => ({ value, metadata, memory_type });
 
-function stepOf(operation: MemoryOperationInput): Step {
+function stepOf(operation: MemoryOperationInput, meaning: QueryMeaning | undefined): Step {
   switch (operation.op) {
     case 'put':
     case 'add': {
@@ -240,6 +252,10 @@ function stepOf(operation: MemoryOperationInput): Step {
       });
     case 'get':
       return readStep(memoryIfAny, operation);
+    case 'search': {
+      const { op: _, ...input } = operation;
+      return readStep(searchMemories, { ...input, meaning });
+    }
     case 'list_namespaces':
       return readStep(namespacesPage, operation);
   }

@@ -2,7 +2,7 @@ import { QueryHandler, type IQueryHandler } from '@nestjs/cqrs';
 import { createPatch, type Operation } from 'rfc6902';
 import { resolveAsOf, SqliteAuditLog } from '#audit-log';
 import type { Caller, Page } from '#kernel';
-import { Meaning, type TextQuery } from '#search';
+import { Meaning } from '#search';
 import { ReadSide } from '#storage';
 import {
   exportPage,
@@ -18,8 +18,7 @@ import {
   type NamespaceCount,
   type NamespacesInput,
 } from './memory.reads.js';
-
-import { MEMORY_WORDS, searchMemories, type MemoryHit, type MemorySearchInput } from './memory.search.js';
+import { MEMORY_WORDS, searchMemories, type MemorySearchAnswer, type MemorySearchInput } from './memory.search.js';
 
 /** A read's input as a client spells it: `as_of` may be a time or a position. */
 type AsOf<Input> = Omit<Input, 'as_of'> & { as_of?: string };
@@ -64,13 +63,6 @@ export class SearchMemories {
     readonly by: Caller,
     readonly input: AsOf<Omit<MemorySearchInput, 'meaning'>>,
   ) {}
-}
-
-export interface SearchAnswer {
-  mode: TextQuery['mode'];
-  /** Meaning was asked for, but could not be told: words alone answered. */
-  degraded: boolean;
-  results: MemoryHit[];
 }
 
 export class ListNamespaces {
@@ -152,17 +144,10 @@ export class SearchMemoriesHandler implements IQueryHandler<SearchMemories> {
     private readonly meaning: Meaning,
   ) {}
 
-  async execute({ by, input }: SearchMemories): Promise<SearchAnswer> {
+  async execute({ by, input }: SearchMemories): Promise<MemorySearchAnswer> {
     const as_of = resolveAsOf(this.reads, input.as_of, by.time);
     const meaning = input.mode === 'keyword' ? undefined : await this.meaning.of(input.query, MEMORY_WORDS);
-    // Without meaning there are still words, whatever was asked for.
-    const degraded = input.mode !== 'keyword' && meaning === undefined;
-    const mode = degraded ? 'keyword' : input.mode;
-    return {
-      mode: input.mode,
-      degraded,
-      results: await this.reads.scan(searchMemories, { ...input, mode, as_of, meaning }),
-    };
+    return this.reads.scan(searchMemories, { ...input, as_of, meaning });
   }
 }
 

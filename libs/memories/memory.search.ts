@@ -1,5 +1,5 @@
 import { below, type Json, type JsonObject } from '#kernel';
-import { metadataWords, searchTexts, type Corpus, type Found, type TextQuery } from '#search';
+import { metadataWords, searchTexts, type Corpus, type Found, type SearchMode, type TextQuery } from '#search';
 import { and, defineRead, sql, type Reader, type Sql } from '#storage';
 import { memoriesById, memoryConditions, type Memory } from './memory.reads.js';
 import type { MemoryType } from './memory.events.js';
@@ -10,27 +10,44 @@ export interface MemorySearchInput extends TextQuery {
   memory_type?: MemoryType;
   filter?: Json;
   as_of?: number;
+  explain: boolean;
 }
 
 export interface MemoryHit extends Memory {
   /** 0..1, higher is better. */
   score: number;
-  score_details: Found['details'];
+  /** With `explain`. */
+  score_details?: Found['details'];
+}
+
+export interface MemorySearchAnswer {
+  mode: SearchMode;
+  /** Meaning was asked for, but could not be told: words alone answered. */
+  degraded: boolean;
+  results: MemoryHit[];
 }
 
 export const MEMORY_WORDS = { words: 'memory_words', vocabulary: 'memory_vocabulary' };
 
 /** Memories by meaning and by words, best first. The filter is that of lists, applied inside the search. */
-export const searchMemories = defineRead('memories.search', (db, input: MemorySearchInput): MemoryHit[] => {
-  const { namespace_prefix, memory_type, filter, as_of, ...query } = input;
+export const searchMemories = defineRead('memories.search', (db, input: MemorySearchInput): MemorySearchAnswer => {
+  const { namespace_prefix, memory_type, filter, as_of, explain, ...query } = input;
+  const { mode, meaning } = query;
+  const degraded = mode !== 'keyword' && meaning === undefined;
   const corpus = memoryCorpus(db, { namespace_prefix, memory_type, filter, as_of });
-  const found = searchTexts(db, corpus, query);
+  // Without meaning there are still words, whatever was asked for.
+  const found = searchTexts(db, corpus, degraded ? { ...query, mode: 'keyword' } : query);
   const memories = memoriesById(
     db,
     found.map(({ id }) => id),
     as_of,
   );
-  return found.map(({ id, score, details }) => ({ ...memories.get(id)!, score, score_details: details }));
+  const results = found.map(({ id, score, details }) => ({
+    ...memories.get(id)!,
+    score,
+    ...(explain ? { score_details: details } : {}),
+  }));
+  return { mode, degraded, results };
 });
 
 type Filter = Pick<MemorySearchInput, 'namespace_prefix' | 'memory_type' | 'filter' | 'as_of'>;

@@ -1,3 +1,20 @@
+import type { Feature } from '#projections';
+import { feedback } from './feedback.decider.js';
+import { feedbackCatalog } from './feedback.events.js';
+import { feedbackProjector } from './feedback.projector.js';
+import { feedbackTotals, searchIdKey } from './feedback.reads.js';
+import { searchProjector } from './search.projector.js';
+import { searchReads } from './search.reads.js';
+import type { Searchable } from './searchable.js';
+
+/** What writer and reader threads need to know, of what those features say that can be found. */
+export const search = (searchables: Searchable[]): Feature => ({
+  catalog: feedbackCatalog,
+  deciders: [feedback],
+  projectors: [searchProjector(searchables), feedbackProjector],
+  reads: [...searchReads, feedbackTotals, searchIdKey],
+});
+
 export { closeness, RefusedTexts, type Embedder, type QueryVector } from './embeddings.js';
 export { fillVectors, type FillPorts, type Filling } from './fill.js';
 export { fuseRanks, fuseWeighted, DEFAULT_WEIGHTS, type Weights } from './fuse.js';
@@ -5,8 +22,11 @@ export { LocalEmbedder } from './local-embedder.js';
 export { Meaning, type QueryMeaning } from './meaning.js';
 export { sequenceOf } from './neighbours.js';
 export { OllamaEmbedder } from './ollama-embedder.js';
-export { searchProjector } from './search.projector.js';
-export { embeddingBacklog, embeddingModels, searchReads, searchStatus, type SearchStatus } from './search.reads.js';
+export { feedback } from './feedback.decider.js';
+export { FEEDBACK_SIGNALS, type FeedbackSignal } from './feedback.events.js';
+export { feedbackTotals, searchIdKey } from './feedback.reads.js';
+export { SearchIds, type AnsweredSearch } from './search-ids.js';
+export { embeddingBacklog, embeddingModels, searchStatus, type SearchStatus } from './search.reads.js';
 export { searchTexts, type Corpus, type Found, type Fusion, type SearchMode, type TextQuery } from './search.js';
 export type { Searchable, SearchChange } from './searchable.js';
 export {

@@ -72,6 +72,20 @@ export class Metrics {
   readonly embedDuration = this.histogram('abathur_embedding_duration_seconds', 'One turn of the embedder.');
   readonly searchDuration = this.histogram('abathur_search_duration_seconds', 'From a query to its results.', ['mode']);
   readonly searchDegraded = this.counter('abathur_search_degraded_total', 'Searches that words alone answered.');
+  readonly searchFeedback = this.gauge('abathur_search_feedback', 'Results that somebody chose or judged, so far.', [
+    'source',
+    'mode',
+    'signal',
+  ]);
+  readonly searchClickRank = this.gauge(
+    'abathur_search_click_reciprocal_rank',
+    'Mean of 1 / place of the results that were chosen: 1 when it was always the first.',
+    ['source', 'mode'],
+  );
+  readonly searchHelpful = this.gauge('abathur_search_helpful_ratio', 'Share of helpful ones among judged results.', [
+    'source',
+    'mode',
+  ]);
 
   private readonly refreshers: (() => void)[] = [];
 

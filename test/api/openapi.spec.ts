@@ -5,6 +5,7 @@ import { plainToInstance } from 'class-transformer';
 import { validateSync } from 'class-validator';
 import { FeedQuery, ListAuditEventsQuery, VerifyBody } from '../../apps/api/audit.dto.js';
 import * as memoryDtos from '../../apps/api/memories.dto.js';
+import { FeedbackBody } from '../../apps/api/search.dto.js';
 import * as sessionDtos from '../../apps/api/sessions.dto.js';
 import { expectProblem } from '../support/problem.js';
 import { startServer, type TestServer } from '../support/server.js';
@@ -233,6 +234,22 @@ describe('The OpenAPI document', () => {
     await ask('GET', '/v1/namespaces?limit=0');
   });
 
+  it('R-O8 describes every answer of searches', async () => {
+    const m = '/v1/memories';
+    await ask('PUT', `${m}/user:doc/sought`, { value: { text: 'Coffee in the morning' } });
+    const { body } = await ask('POST', `${m}/search`, { query: 'coffee', explain: true });
+    const { search_id, results } = body as { search_id: string; results: { id: number }[] };
+    await ask('POST', `${m}/search`, { query: '' });
+    await ask('POST', `${m}/batch`, { operations: [{ op: 'search', query: 'coffee' }] });
+    const feedback = `/v1/search/${search_id}/feedback`;
+    await ask('POST', feedback, { result_id: results[0]!.id, signal: 'click' });
+    await ask('POST', feedback, { result_id: 99, signal: 'click' });
+    await ask('GET', '/v1/search/status');
+    await ask('GET', '/v1/search/status?x=1');
+    await ask('POST', '/v1/search/retry');
+    await ask('POST', '/v1/search/retry?x=1');
+  });
+
   it('R-O8 describes every answer of the audit log and of health', async () => {
     await ask('GET', '/v1/audit/events?limit=2');
     await ask('GET', '/v1/audit/events?limit=1000');
@@ -330,6 +347,24 @@ describe('The OpenAPI document', () => {
         memoryDtos.PublishMemoryBody,
         { from_namespace: 'session:a', to_namespace: 'user:a', key: 'k' },
       ],
+      [
+        'SearchMemoriesBody',
+        memoryDtos.SearchMemoriesBody,
+        {
+          query: 'coffee',
+          mode: 'hybrid',
+          fusion: 'rrf',
+          namespace_prefix: 'user:a',
+          memory_type: 'semantic',
+          filter: {},
+          limit: 1,
+          threshold: 0,
+          weights: { semantic: 1, keyword: 0.5 },
+          as_of: 1,
+          explain: true,
+        },
+      ],
+      ['FeedbackBody', FeedbackBody, { result_id: 1, signal: 'click' }],
       ['VerifyBody', VerifyBody, { from: 1, to: 2 }],
       [
         'GET /v1/sessions',
@@ -419,7 +454,9 @@ describe('The OpenAPI document', () => {
       315_360_001,
       '',
       'x',
-      ...[40, 41, 128, 129, 256, 257, 512, 513, 2048, 2049, 16_384, 16_385].map((length) => 'x'.repeat(length)),
+      ...[40, 41, 128, 129, 256, 257, 512, 513, 2048, 2049, 10_000, 10_001, 16_384, 16_385].map((length) =>
+        'x'.repeat(length),
+      ),
       '🎉'.repeat(128),
       [],
       [1],

@@ -65,7 +65,7 @@ describe('R-S5 Each index serves a query of the product:', () => {
     const query = 'value tea chat';
     const meaning = { ...(await embedder.embedQuery(query, { texts: 100, textsWith: () => 5 })), model };
     const weights = { words: 0.3, meaning: 0.7 };
-    const found = read('memories.search', {
+    const { results } = read('memories.search', {
       query,
       mode: 'hybrid',
       fusion: 'weighted',
@@ -74,8 +74,8 @@ describe('R-S5 Each index serves a query of the product:', () => {
       threshold: 0,
       ...page,
       ...filter,
-    });
-    expect(found).not.toEqual([]);
+    }) as { results: unknown[] };
+    expect(results).not.toEqual([]);
   };
 
   const uses: Record<string, () => unknown> = {

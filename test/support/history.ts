@@ -1,6 +1,7 @@
 import { decideStep, type SqliteAuditLog, type Step } from '#audit-log';
 import { DomainError, streamName, type Json, type JsonObject } from '#kernel';
 import { memory, MEMORY_TYPES } from '#memories';
+import { feedback, FEEDBACK_SIGNALS } from '#search';
 import { session, SESSION_STATUSES, EVENT_TYPES, type NewSessionEvent, type StateDelta } from '#sessions';
 import { caller } from './house.js';
 
@@ -24,7 +25,7 @@ export async function live(log: SqliteAuditLog, seed: number, works: number): Pr
     try {
       await log.execute({
         caller: caller({ time, actor, correlation_id: `work-${n % 9}` }),
-        steps: work(choose, time),
+        steps: work(choose, time, n),
       });
       lived.taken += 1;
     } catch (error) {
@@ -43,7 +44,8 @@ const KEYS = ['coffee', 'tea', 'naïve 🎉', '50%'];
 const STATE_KEYS = ['mood', 'session:turn', 'user:language', 'app:theme', 'project:phase', 'temp:draft', '__proto__'];
 
 /** One to three things that happen together. */
-function work(choose: Chooser, timestamp: string): Step[] {
+function work(choose: Chooser, timestamp: string, n: number): Step[] {
+  if (n % 60 === 59) return [judge(n, timestamp)];
   if (choose.chance(0.08)) return fork(choose, timestamp);
   return Array.from({ length: choose.chance(0.15) ? 3 : 1 }, () => step(choose, timestamp));
 }
@@ -119,6 +121,19 @@ function create(choose: Chooser, session_id: string, forked_from?: { session_id:
     ...(forked_from && { forked_from }),
   });
 }
+
+/** What somebody thinks of a search result. */
+const judge = (n: number, searched_at: string): Step =>
+  decideStep(feedback, {
+    type: 'GiveFeedback',
+    search: `search-${n % 7}`,
+    source: 'memory',
+    searched_at,
+    mode: (['hybrid', 'semantic', 'keyword'] as const)[Math.floor(n / 60) % 3]!,
+    result_id: n,
+    rank: (n % 10) + 1,
+    signal: FEEDBACK_SIGNALS[Math.floor(n / 180) % 3]!,
+  });
 
 /** A new session that begins with what another one has been through. */
 function fork(choose: Chooser, timestamp: string): Step[] {

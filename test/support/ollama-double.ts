@@ -99,6 +99,9 @@ function send(response: ServerResponse, status: number, body: object): void {
   response.end(JSON.stringify(body));
 }
 
+/** What this model knows that words do not tell. */
+const SYNONYMS: Record<string, string> = { puppy: 'dog', automobile: 'car' };
+
 /** Texts that share words are near each other; what the model is told before a text or a query is not part of it. */
 function vectorOf(text: string, dimensions: number): number[] {
   const vector = Array.from({ length: dimensions }, () => 1e-6);
@@ -108,7 +111,9 @@ function vectorOf(text: string, dimensions: number): number[] {
       .toLowerCase()
       .match(/\p{L}+/gu) ?? [];
   for (const word of words) {
-    const bits = createHash('sha512').update(word).digest();
+    const bits = createHash('sha512')
+      .update(SYNONYMS[word] ?? word)
+      .digest();
     for (let i = 0; i < dimensions; i++) vector[i]! += (bits[(i >> 3) % bits.length]! >> (i & 7)) & 1 ? 1 : -1;
   }
   return vector;
