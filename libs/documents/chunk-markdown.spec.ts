@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { chunkMarkdown, CHUNK_TOKENS, firstTitle, OVERLAP_TOKENS, tokensIn } from './chunk-markdown.js';
 
 const words = (count: number, word = 'word'): string =>
