@@ -129,6 +129,7 @@ export class SearchDocumentsBody {
   threshold: number = 0;
 
   @MayBeLeftOut()
+  @IsObject()
   @ValidateNested()
   @Type(() => SearchWeights)
   weights?: SearchWeights;
