@@ -16,7 +16,7 @@ CREATE TABLE search_texts (
 ) STRICT;
 
 CREATE TABLE search_entries (
-  id          INTEGER PRIMARY KEY,                     -- position of the event * 4096 + part of its text
+  id          INTEGER PRIMARY KEY,                     -- position of the event
   source      TEXT NOT NULL CHECK (source IN ('memory', 'document')),
   subject     TEXT NOT NULL,                           -- stream of what it belongs to
   namespace   TEXT,                                    -- of a memory
@@ -73,5 +73,6 @@ CREATE TABLE embedding_failures (
   id         INTEGER PRIMARY KEY,                      -- model_id * 2^40 + text_id
   attempts   INTEGER NOT NULL CHECK (attempts > 0),
   reason     TEXT NOT NULL,
-  failed_at  TEXT NOT NULL
+  failed_at  TEXT NOT NULL,
+  retry      INTEGER NOT NULL DEFAULT 0 CHECK (retry IN (0, 1))
 ) STRICT;

@@ -1,42 +1,7 @@
-import { run, seed, startBackground, type House } from '#assembly';
-import { createApp } from './app.js';
-import { Draining } from './http/draining.js';
+import { enableCompileCache } from 'node:module';
+import { join } from 'node:path';
 
-/** What stops a server from listening, and what to do about it. */
-const ADVICE: Record<string, string> = {
-  EADDRINUSE: 'is taken. Set PORT to another one, for instance PORT=8001 npm start.',
-  EACCES: 'may not be opened by this user. Set PORT to one above 1023.',
-  EADDRNOTAVAIL: 'is not an address of this machine. Set HOST to one that is, or to 0.0.0.0 for all of them.',
-  ENOTFOUND: 'cannot be resolved. Set HOST to an address of this machine, or to 0.0.0.0 for all of them.',
-};
-
-await run(async (house) => {
-  await seed(house.auditLog);
-  const app = await createApp(house);
-  await listen(app, house);
-  const stopBackground = house.config.ABATHUR_BACKGROUND === 'on' ? startBackground(house) : async () => undefined;
-  announce(house, await app.getUrl());
-  return async () => {
-    await app.get(Draining).begin();
-    await app.close();
-    await stopBackground();
-  };
-});
-
-async function listen(app: Awaited<ReturnType<typeof createApp>>, { config: { HOST, PORT } }: House): Promise<void> {
-  try {
-    await app.listen(PORT, HOST);
-  } catch (error) {
-    const advice = ADVICE[(error as { code?: string }).code ?? ''];
-    if (advice === undefined) throw error;
-    process.stderr.write(`${HOST}:${PORT} ${advice}\n`);
-    process.exit(1);
-  }
-}
-
-function announce({ config, log }: House, url: string): void {
-  log.info('listening', { url, database: config.ABATHUR_DB_PATH });
-  process.stderr.write(
-    `Abathur Memory is ready.\n  API     ${url}/v1\n  Docs    ${url}/docs\n  Health  ${url}/health\n  Data    ${config.ABATHUR_DB_PATH}\n`,
-  );
-}
+// Compiled code is kept beside the program, so that the next start need not compile it again. Where that is not
+// possible, nothing is kept and nothing else changes.
+enableCompileCache(join(import.meta.dirname, '../../.compiled'));
+await import('./serve.js');

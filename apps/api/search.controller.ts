@@ -1,9 +1,10 @@
-import { Controller, Get } from '@nestjs/common';
+import { Controller, Get, HttpCode, Post } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
+import { SqliteAuditLog } from '#audit-log';
 import { projectionStatus } from '#projections';
-import { Meaning, searchStatus } from '#search';
+import { Meaning, searchStatus, type EmbeddingModel } from '#search';
 import { ReadSide } from '#storage';
-import { SearchStatusBody } from './search.dto.js';
+import { RetriedBody, SearchStatusBody } from './search.dto.js';
 
 @ApiTags('Search')
 @Controller('v1/search')
@@ -11,6 +12,7 @@ export class SearchController {
   constructor(
     private readonly reads: ReadSide,
     private readonly meaning: Meaning,
+    private readonly log: SqliteAuditLog,
   ) {}
 
   /** How far texts have their vectors. */
@@ -18,7 +20,10 @@ export class SearchController {
   async status(): Promise<SearchStatusBody> {
     const { model, dimensions } = this.meaning.embedder;
     const active = this.meaning.active();
-    const { texts, vectors, backlog, parked } = await this.reads.scan(searchStatus, { name: model, dimensions });
+    const { texts, vectors, backlog, parked, parked_count } = await this.reads.scan(searchStatus, {
+      name: model,
+      dimensions,
+    });
     const lag = this.reads.point(projectionStatus, null).find(({ name }) => name === 'search')?.lag ?? 0;
     return {
       model,
@@ -29,7 +34,17 @@ export class SearchController {
       backlog,
       lag,
       degraded: texts > 0 && active === undefined,
+      parked_count,
       parked,
     };
+  }
+
+  /** Tries texts again that the model would not take. */
+  @Post('retry')
+  @HttpCode(200)
+  async retry(): Promise<RetriedBody> {
+    const { model: name, dimensions } = this.meaning.embedder;
+    const model = await this.log.chore<EmbeddingModel>('register-model', { name, dimensions });
+    return { retried: await this.log.chore<number>('retry-parked', model) };
   }
 }

@@ -29,6 +29,14 @@ export class SearchStatusBody {
   lag!: number;
   /** Whether searches by meaning are answered by words alone. */
   degraded!: boolean;
-  /** Texts that no model took, with the reason. */
+  /** Texts that the model would not take: how many, and the first hundred with the reason. */
+  @ApiProperty({ type: 'integer' })
+  parked_count!: number;
   parked!: ParkedTextBody[];
+}
+
+export class RetriedBody {
+  /** Texts that were put back into the backlog. */
+  @ApiProperty({ type: 'integer' })
+  retried!: number;
 }

@@ -50,28 +50,57 @@ async function loop({ log }: House, name: string, step: () => Promise<number>, s
   }
 }
 
+/** How often the whole backlog is looked through, not only what is newer than what was done, in milliseconds. */
+const LOOK_BACK_EVERY = 60_000;
+
 /** Gives texts their vectors, but only while nobody waits for the writer. */
 function embedStep({ auditLog, reads, meaning: { embedder }, metrics, writer }: House): () => Promise<number> {
   let model: EmbeddingModel | undefined;
+  let done = { after: 0, at: 0 };
+  let waitingSince: string | null = null;
+  metrics.onScrape(() => metrics.embeddingOldest.set(secondsSince(waitingSince)));
   return async () => {
     const { model: name, dimensions } = embedder;
-    model ??= await auditLog.chore<EmbeddingModel>('register-model', { name, dimensions });
+    const of = (model ??= await auditLog.chore<EmbeddingModel>('register-model', { name, dimensions }));
     const begin = performance.now();
-    const { stored, parked } = await fillVectors(embedder, model, {
-      backlog: (of, limit) => reads.scan(embeddingBacklog, { model: of, limit }),
-      store: async (of, vectors) => {
+    if (begin - done.at > LOOK_BACK_EVERY) done = { after: 0, at: begin };
+    const { after } = done;
+    let limit = 0;
+    const turn = fillVectors(embedder, {
+      backlog: async (wanted) => {
+        limit = wanted;
+        const backlog = await reads.scan(embeddingBacklog, { model: of, after, limit });
+        waitingSince = backlog.since;
+        return backlog;
+      },
+      store: async (vectors) => {
         await quiet(writer);
         return auditLog.chore('store-vectors', { model: of, vectors });
       },
-      park: (of, text_id, reason) =>
+      park: (text_id, reason) =>
         auditLog.chore('park-text', { model: of, text_id, reason, time: new Date().toISOString() }),
+      asked: (result) => metrics.embeddingRequests.inc({ result }),
     });
-    metrics.embeddings.inc({ result: 'stored' }, stored);
-    metrics.embeddings.inc({ result: 'parked' }, parked);
-    if (stored > 0) metrics.embedDuration.observe((performance.now() - begin) / 1000);
-    return stored + parked > 0 ? 0 : EMBED_IDLE;
+    try {
+      const { stored, parked, backlog } = await turn;
+      metrics.embeddingFailures.set(0);
+      metrics.embeddings.inc({ result: 'stored' }, stored);
+      metrics.embeddings.inc({ result: 'parked' }, parked);
+      if (stored > 0) metrics.embedDuration.observe((performance.now() - begin) / 1000);
+      if (backlog.texts.length < limit) {
+        done.after = backlog.last;
+        waitingSince = null;
+      }
+      return backlog.texts.length > 0 ? 0 : EMBED_IDLE;
+    } catch (error) {
+      metrics.embeddingFailures.inc();
+      throw error;
+    }
   };
 }
+
+const secondsSince = (time: string | null): number =>
+  time === null ? 0 : Math.max(0, (Date.now() - Date.parse(time)) / 1000);
 
 /** Waits until no write waits, but not for ever: under constant load the backlog still gets smaller. */
 async function quiet(writer: { depth: number }): Promise<void> {

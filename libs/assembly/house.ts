@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { SqliteAuditLog, WriterClient } from '#audit-log';
 import { FolderSync, foldersOf } from '#documents';
 import { projectionStatus } from '#projections';
-import { Meaning } from '#search';
+import { Meaning, searchStatus } from '#search';
 import { Database, migrate, ReaderPool, readMigrations, ReadSide } from '#storage';
 import { Log, Metrics, Operations } from '#telemetry';
 import { systemCaller } from './caller.js';
@@ -72,9 +72,10 @@ export async function openHouse(config: Config): Promise<House> {
     operations: new Operations(({ id, kind }, error) => log.error('operation-failed', error, { id, kind })),
     close: async () => {
       await folders.stop();
-      await writer.close();
+      // The writer last: the last connection that may write folds the write-ahead log into the file.
       await pool.close();
       db.close();
+      await writer.close();
       log.flush();
     },
   };
@@ -92,7 +93,7 @@ export function migrateFile({ ABATHUR_DB_PATH: path, ABATHUR_DB_SYNCHRONOUS: syn
   }
 }
 
-function observe({ metrics, writer, pool, reads, db }: House): void {
+function observe({ metrics, writer, pool, reads, db, meaning: { embedder } }: House): void {
   writer.onBatch = (size, seconds, waits) => {
     metrics.commitBatch.observe(size);
     metrics.commitDuration.observe(seconds);
@@ -112,6 +113,12 @@ function observe({ metrics, writer, pool, reads, db }: House): void {
     metrics.writerQueue.set(writer.depth);
     metrics.dbSize.set(sizeOf(db.path));
     metrics.walSize.set(sizeOf(`${db.path}-wal`));
+    const { backlog, parked_count } = reads.point(searchStatus, {
+      name: embedder.model,
+      dimensions: embedder.dimensions,
+    });
+    metrics.embeddingBacklog.set(backlog);
+    metrics.embeddingParked.set(parked_count);
     for (const { name, position, lag } of reads.point(projectionStatus, null)) {
       metrics.projectionPosition.set({ projection: name }, position);
       metrics.projectionLag.set({ projection: name }, lag);

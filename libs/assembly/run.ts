@@ -23,6 +23,7 @@ export async function run(program: Program): Promise<void> {
       process.exit(EX_SOFTWARE);
     };
     const stop = await program(house);
+    house.pool.fill();
     onceAskedToStop(house, stop);
   } catch (error) {
     explain(error);

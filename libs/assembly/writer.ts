@@ -1,7 +1,7 @@
 import { LogReader, LogWriter, Transactor, Writer } from '#audit-log';
 import { forgetChanges, noteChanges, type NoticedChanges } from '#documents';
 import { Projections } from '#projections';
-import { parkText, registerModel, storeVector, type EmbeddingModel } from '#search';
+import { parkText, registerModel, retryParked, storeVector, type EmbeddingModel } from '#search';
 import { sql, type Database } from '#storage';
 import { catalog, deciders, projectors, reads } from './features.js';
 
@@ -44,6 +44,7 @@ export function assembleWriter(db: Database): Writer {
         const { model, text_id, reason, time } = input as ParkText;
         parkText(db, model, text_id, reason, time);
       },
+      'retry-parked': (model) => retryParked(db, model as EmbeddingModel),
       'note-document-changes': (changes) => noteChanges(db, changes as NoticedChanges),
       'forget-document-changes': (changes) => forgetChanges(db, changes as NoticedChanges),
       'forget-commits': (now) => {

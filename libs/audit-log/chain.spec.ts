@@ -9,7 +9,7 @@ import { flawOf, GENESIS, seal, type Draft, type Entry } from './entry.js';
 import { SqliteAuditLog } from './sqlite-audit-log.js';
 import type { Verification } from './chain.js';
 
-const APPEND_ONLY = ['audit_is_never_updated', 'audit_is_never_deleted', 'audit_is_never_replaced'];
+const APPEND_ONLY = ['audit_is_never_updated', 'audit_is_never_deleted', 'audit_is_dense'];
 
 describe('R-A4 The chain of the log', () => {
   let house: TestHouse;

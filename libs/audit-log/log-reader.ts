@@ -64,6 +64,7 @@ export class LogReader {
     return {
       ...row,
       event_id: eventId(event_id, row.position),
+      size: data?.length ?? 0,
       data: upcast(this.catalog, row.type, schema_version, content, row.time),
     };
   }

@@ -201,6 +201,7 @@ export class LogWriter {
       event_id: eventId(entry.event_id, position),
       stream: event.stream,
       version,
+      size: draft.data.length,
       type: event.type,
       // As the log gives it back, not as it was handed in: live and rebuilt projections see the same.
       data: JSON.parse(draft.data) as JsonObject,

@@ -246,16 +246,4 @@ const isDecision = (result: unknown): result is Decision =>
   typeof result === 'object' && result !== null && 'stream' in result && 'events' in result;
 
 // A state holds at most about what its last event brought: cheap to know, and near enough for a bound.
-const sizeOf = (stream: string, events: Recorded[]): number => {
-  const last = events.at(-1);
-  return 200 + stream.length + (last === undefined ? 0 : roughSize(last.data, 3));
-};
-
-function roughSize(value: unknown, depth: number): number {
-  if (typeof value === 'string') return value.length;
-  if (typeof value !== 'object' || value === null) return 8;
-  if (depth === 0) return 1000;
-  let size = 16;
-  for (const key in value) size += key.length + roughSize((value as Record<string, unknown>)[key], depth - 1);
-  return size;
-}
+const sizeOf = (stream: string, events: Recorded[]): number => 200 + stream.length + (events.at(-1)?.size ?? 0);

@@ -57,11 +57,12 @@ function documentCorpus(db: Reader, filter: Filter): Corpus {
       ? and([])
       : sql`c.document_id IN (SELECT d.id FROM document_index d WHERE ${and(conditions)})`;
   return {
-    source: 'document',
     ...DOCUMENT_WORDS,
     table: 'document_chunks c',
     row: 'c',
     where,
+    entries: sql`e.source = 'document'`,
+    narrowed: false,
     needsRow: conditions.length > 0,
     past: false,
     texts: (ids) => {

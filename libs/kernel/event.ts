@@ -34,6 +34,8 @@ export interface Recorded<E extends DomainEvent = DomainEvent> {
   version: number;
   type: E['type'];
   data: E['data'];
+  /** Characters of its data, as it is stored. */
+  size?: number;
   /** ISO-8601 UTC; never runs backwards along the log. */
   time: string;
   actor: string;

@@ -2,6 +2,7 @@ import type { Feature } from '#projections';
 import { memory } from './memory.decider.js';
 import { memoryCatalog } from './memory.events.js';
 import { memoriesProjector } from './memory.projector.js';
+import { memoryWordsProjector } from './memory-words.projector.js';
 import { memoryReads } from './memory.reads.js';
 import { searchMemories } from './memory.search.js';
 
@@ -9,7 +10,7 @@ import { searchMemories } from './memory.search.js';
 export const memories: Feature = {
   catalog: memoryCatalog,
   deciders: [memory],
-  projectors: [memoriesProjector],
+  projectors: [memoriesProjector, memoryWordsProjector],
   reads: [...memoryReads, searchMemories],
 };
 

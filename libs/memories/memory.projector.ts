@@ -1,17 +1,15 @@
 import { canonicalJson, type DomainEvent } from '#kernel';
 import { projector } from '#projections';
 import { sql } from '#storage';
-import { metadataWords } from '#search';
 import type { MemoryEvent } from './memory.events.js';
-import { memoryText } from './memory.searchable.js';
 
 /** A deleted session is let go of: its memories stay. */
 type SessionDeleted = DomainEvent<'SessionDeleted', { session_id: string }>;
 
-/** Tables `memory_entries` and `memory_deletions`, and the words of each version. */
+/** Tables `memory_entries` and `memory_deletions`. */
 export const memoriesProjector = projector<MemoryEvent | SessionDeleted>('memories', {
   mode: 'inline',
-  tables: ['memory_entries', 'memory_deletions', 'memory_words'],
+  tables: ['memory_entries', 'memory_deletions'],
   on: {
     MemoryWritten: ({ data, position, time, actor }) => {
       const { namespace, key, version } = data;
@@ -20,9 +18,7 @@ export const memoriesProjector = projector<MemoryEvent | SessionDeleted>('memori
           VALUES (${position}, ${namespace}, ${key}, ${version}, ${data.memory_type}, ${canonicalJson(data.value)},
             ${canonicalJson(data.metadata)}, ${actor}, ${actor}, ${time}, ${time}, ${data.expires_at}, ${data.task_id},
             ${data.session_id}, ${data.published_from ? canonicalJson(data.published_from) : null})`;
-      const words = sql`INSERT INTO memory_words (rowid, text, metadata)
-          VALUES (${position}, ${memoryText(data.value)}, ${metadataWords(data.metadata)})`;
-      if (version === 1) return [insert, words];
+      if (version === 1) return [insert];
       return [
         sql`UPDATE memory_entries SET replaced_at = ${position}
             WHERE namespace = ${namespace} AND key = ${key} AND version = ${version - 1}`,
@@ -32,7 +28,6 @@ export const memoriesProjector = projector<MemoryEvent | SessionDeleted>('memori
         sql`UPDATE memory_entries SET (created_by, created_at) =
               (SELECT created_by, created_at FROM memory_entries WHERE namespace = ${namespace} AND key = ${key} AND version = 1)
             WHERE id = ${position}`,
-        words,
       ];
     },
 

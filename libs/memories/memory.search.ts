@@ -1,6 +1,6 @@
-import type { Json, JsonObject } from '#kernel';
+import { below, type Json, type JsonObject } from '#kernel';
 import { metadataWords, searchTexts, type Corpus, type Found, type TextQuery } from '#search';
-import { and, defineRead, sql, type Reader } from '#storage';
+import { and, defineRead, sql, type Reader, type Sql } from '#storage';
 import { memoriesById, memoryConditions, type Memory } from './memory.reads.js';
 import type { MemoryType } from './memory.events.js';
 import { memoryText } from './memory.searchable.js';
@@ -38,12 +38,12 @@ type Filter = Pick<MemorySearchInput, 'namespace_prefix' | 'memory_type' | 'filt
 function memoryCorpus(db: Reader, filter: Filter): Corpus {
   const where = and(memoryConditions(filter));
   return {
-    source: 'memory',
     ...MEMORY_WORDS,
     table: 'memory_entries m',
     row: 'm',
     where,
-    indexed: indexedPart(filter),
+    entries: entryConditions(filter),
+    narrowed: filter.namespace_prefix !== undefined || filter.memory_type !== undefined,
     needsRow: filter.filter !== undefined,
     past: filter.as_of !== undefined,
     texts: (ids) => {
@@ -61,14 +61,15 @@ function memoryCorpus(db: Reader, filter: Filter): Corpus {
   };
 }
 
-/** The namespace and the type stand in the search entries, too. */
-function indexedPart({ namespace_prefix, memory_type }: Filter): Corpus['indexed'] {
-  if (namespace_prefix === undefined && memory_type === undefined) return undefined;
+/** What stands in the search entries, too. */
+function entryConditions({ namespace_prefix, memory_type }: Filter): Sql {
   const conditions = [];
-  if (namespace_prefix !== undefined) {
-    conditions.push(
-      sql`(e.namespace = ${namespace_prefix} OR (e.namespace >= ${`${namespace_prefix}:`} AND e.namespace < ${`${namespace_prefix};`}))`,
-    );
+  if (namespace_prefix === undefined) conditions.push(sql`e.source = 'memory'`);
+  else {
+    const { prefix, from, to } = below(namespace_prefix);
+    // One range that the index can walk; the + keeps SQLite from preferring the index on the source, which narrows nothing.
+    conditions.push(sql`+e.source = 'memory' AND e.namespace >= ${prefix} AND e.namespace < ${to}`);
+    conditions.push(sql`(e.namespace = ${prefix} OR e.namespace >= ${from})`);
   }
   if (memory_type !== undefined) conditions.push(sql`e.memory_type = ${memory_type}`);
   return and(conditions);

@@ -3,9 +3,9 @@ import { LogReader, LogWriter, SqliteAuditLog, Transactor, Writer, type NewEvent
 import { catalog, projectors as all } from '#assembly';
 import { memories } from '#memories';
 import { sessions } from '#sessions';
-import { Database, sql } from '#storage';
+import { Database, migrate, readMigrations, sql } from '#storage';
 import { live } from '../../test/support/history.js';
-import { caller, directly, openTestHouse, type TestHouse } from '../../test/support/house.js';
+import { caller, directly, MIGRATIONS, openTestHouse, type TestHouse } from '../../test/support/house.js';
 import type { Projector } from './projector.js';
 import { projectionStatus } from './projections.reads.js';
 import { Projections, type Turn } from './projections.js';
@@ -252,7 +252,7 @@ describe('R-A5 A projection', () => {
       async (projector) => {
         await live(house.log, 5, 600);
         const before = Database.open({ path: ':memory:' });
-        before.exec(schemaOf(house.db));
+        migrate(before, readMigrations(MIGRATIONS));
         replay(new LogReader(house.db, catalog), all, before);
         // As if it had never been there: children first, as foreign keys want it.
         house.db.exec('PRAGMA foreign_keys = OFF');
@@ -289,9 +289,3 @@ const happened = (): NewEvent => ({
     is_final_response: false,
   },
 });
-
-const schemaOf = (db: Database): string =>
-  db
-    .all<{ sql: string }>(sql`SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%'`)
-    .map((object) => object.sql)
-    .join(';');

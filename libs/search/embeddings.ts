@@ -20,14 +20,17 @@ export interface Embedder {
   readonly batch: number;
   /** Calls that may be under way at once. */
   readonly concurrency: number;
-  /** One vector for each text, in order. */
-  embed(texts: string[]): Promise<Float32Array[]>;
+  /**
+   * For each text, in order, its vector, or why this text has none. Throws {@link RefusedTexts} when it could not tell
+   * which of several texts is at fault, anything else when the model is away.
+   */
+  embed(texts: string[]): Promise<(Float32Array | RefusedTexts)[]>;
   embedQuery(query: string, statistics: CorpusStatistics): Promise<QueryVector>;
 }
 
-/** A text that no model will ever take, as opposed to a model that is away: it is parked, the others go on. */
-export class UnembeddableText extends Error {
-  override readonly name = 'UnembeddableText';
+/** The model answered, but would not take these texts; as opposed to a model that is away. */
+export class RefusedTexts extends Error {
+  override readonly name = 'RefusedTexts';
 }
 
 /** Score 0..1 of a cosine. 1 is as near as the query's own words would be; the power changes no order. */

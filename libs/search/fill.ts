@@ -1,60 +1,92 @@
-import type { EmbeddingModel, MissingText } from './vector-store.js';
-import { UnembeddableText, type Embedder } from './embeddings.js';
+import { RefusedTexts, type Embedder } from './embeddings.js';
+import type { Backlog, MissingText } from './vector-store.js';
 
 export interface Filling {
   stored: number;
   parked: number;
+  /** The backlog that this turn began with. */
+  backlog: Backlog;
 }
 
 /** Where vectors come from and go to: the reader of the backlog and the writer's chores. */
 export interface FillPorts {
-  backlog(model: EmbeddingModel, limit: number): Promise<MissingText[]>;
-  store(model: EmbeddingModel, vectors: { text_id: number; vector: Float32Array }[]): Promise<number>;
-  park(model: EmbeddingModel, text_id: number, reason: string): Promise<void>;
+  backlog(limit: number): Promise<Backlog>;
+  /** Returns how many were new. */
+  store(vectors: { text_id: number; vector: Float32Array }[]): Promise<number>;
+  park(text_id: number, reason: string): Promise<void>;
+  /** Told of every call of the model. */
+  asked(result: 'ok' | 'refused' | 'failed'): void;
 }
+
+type Filled = Omit<Filling, 'backlog'>;
 
 /**
  * One turn of filling the vector cache: some texts that have no vector yet, embedded and kept. Nothing depends on it but
  * search by meaning: a model that is away makes a turn fail and the backlog wait, and a text that no model takes is parked.
  */
-export async function fillVectors(embedder: Embedder, model: EmbeddingModel, ports: FillPorts): Promise<Filling> {
-  const texts = await ports.backlog(model, embedder.batch * embedder.concurrency);
+export async function fillVectors(embedder: Embedder, ports: FillPorts): Promise<Filling> {
+  const backlog = await ports.backlog(embedder.batch * embedder.concurrency);
+  const { texts } = backlog;
   const batches = Array.from({ length: Math.ceil(texts.length / embedder.batch) }, (_, n) =>
     texts.slice(n * embedder.batch, (n + 1) * embedder.batch),
   );
-  const fillings = await Promise.all(batches.map((batch) => fillBatch(embedder, model, batch, ports)));
-  return {
-    stored: fillings.reduce((sum, { stored }) => sum + stored, 0),
-    parked: fillings.reduce((sum, { parked }) => sum + parked, 0),
-  };
+  // All settle before the turn ends: what is still under way would be missing, and asked for again.
+  const turns = await Promise.allSettled(batches.map((batch) => fillBatch(embedder, batch, ports)));
+  const failed = turns.find((turn) => turn.status === 'rejected');
+  if (failed !== undefined) throw failed.reason;
+  const filled = turns.map((turn) => (turn as PromiseFulfilledResult<Filled>).value);
+  return { ...sum(filled), backlog };
 }
 
-async function fillBatch(
+async function fillBatch(embedder: Embedder, batch: MissingText[], ports: FillPorts): Promise<Filled> {
+  const results = await ask(embedder, batch, ports);
+  if (results !== undefined) return keep(batch, results, ports);
+  // One bad text spoils its batch: alone, each shows whether it is the one.
+  const alone: Filled[] = [];
+  for (const text of batch) {
+    const result = await ask(embedder, [text], ports);
+    alone.push(await keep([text], result ?? [new RefusedTexts('The model refuses this text.')], ports));
+  }
+  return sum(alone);
+}
+
+/** What the model says; nothing when it will not have these texts, but still has others. */
+async function ask(
   embedder: Embedder,
-  model: EmbeddingModel,
   batch: MissingText[],
   ports: FillPorts,
-): Promise<Filling> {
+): Promise<(Float32Array | RefusedTexts)[] | undefined> {
   try {
-    const vectors = await embedder.embed(batch.map(({ text }) => text));
-    const stored = await ports.store(
-      model,
-      batch.map(({ id }, index) => ({ text_id: id, vector: vectors[index]! })),
-    );
-    return { stored, parked: 0 };
+    const results = await embedder.embed(batch.map(({ text }) => text));
+    ports.asked('ok');
+    return results;
   } catch (error) {
-    if (!(error instanceof UnembeddableText)) throw error;
-    // One bad text spoils its batch: alone, each shows whether it is the one.
-    if (batch.length > 1) {
-      const each = { stored: 0, parked: 0 };
-      for (const text of batch) {
-        const { stored, parked } = await fillBatch(embedder, model, [text], ports);
-        each.stored += stored;
-        each.parked += parked;
-      }
-      return each;
-    }
-    await ports.park(model, batch[0]!.id, error.message);
-    return { stored: 0, parked: 1 };
+    const refused = error instanceof RefusedTexts;
+    ports.asked(refused ? 'refused' : 'failed');
+    if (!refused) throw error;
+    // A server in trouble refuses everything: is it these texts, or would it refuse any?
+    await embedder.embed([ANY_TEXT]);
+    return batch.length > 1 ? undefined : [error];
   }
 }
+
+const ANY_TEXT = 'Any text.';
+
+async function keep(batch: MissingText[], results: (Float32Array | RefusedTexts)[], ports: FillPorts): Promise<Filled> {
+  const vectors = results.flatMap((result, n) =>
+    result instanceof RefusedTexts ? [] : [{ text_id: batch[n]!.id, vector: result }],
+  );
+  const stored = vectors.length === 0 ? 0 : await ports.store(vectors);
+  let parked = 0;
+  for (const [n, result] of results.entries()) {
+    if (!(result instanceof RefusedTexts)) continue;
+    await ports.park(batch[n]!.id, result.message);
+    parked += 1;
+  }
+  return { stored, parked };
+}
+
+const sum = (filled: Filled[]): Filled => ({
+  stored: filled.reduce((total, { stored }) => total + stored, 0),
+  parked: filled.reduce((total, { parked }) => total + parked, 0),
+});

@@ -1,4 +1,4 @@
-export { closeness, UnembeddableText, type Embedder, type QueryVector } from './embeddings.js';
+export { closeness, RefusedTexts, type Embedder, type QueryVector } from './embeddings.js';
 export { fillVectors, type FillPorts, type Filling } from './fill.js';
 export { fuseRanks, fuseWeighted, DEFAULT_WEIGHTS, type Weights } from './fuse.js';
 export { LocalEmbedder } from './local-embedder.js';
@@ -6,14 +6,17 @@ export { Meaning, type QueryMeaning } from './meaning.js';
 export { sequenceOf } from './neighbours.js';
 export { OllamaEmbedder } from './ollama-embedder.js';
 export { searchProjector } from './search.projector.js';
-export { embeddingBacklog, searchReads, searchStatus, type SearchStatus } from './search.reads.js';
+export { embeddingBacklog, embeddingModels, searchReads, searchStatus, type SearchStatus } from './search.reads.js';
 export { searchTexts, type Corpus, type Found, type Fusion, type SearchMode, type TextQuery } from './search.js';
 export type { Searchable, SearchChange } from './searchable.js';
 export {
+  CACHE_TABLES,
   missingTexts,
+  type Backlog,
   type MissingText,
   parkText,
   rebuildVectorIndex,
+  retryParked,
   registerModel,
   storeVector,
   type EmbeddingModel,

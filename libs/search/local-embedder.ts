@@ -1,3 +1,4 @@
+import { setImmediate as turn } from 'node:timers/promises';
 import type { Embedder, QueryVector } from './embeddings.js';
 import { embedLocally, embedQueryLocally, LOCAL_DIMENSIONS, LOCAL_MODEL, SHARPNESS } from './local-embeddings.js';
 import { idf, type CorpusStatistics } from './word-score.js';
@@ -10,7 +11,13 @@ export class LocalEmbedder implements Embedder {
   readonly concurrency = 1;
 
   async embed(texts: string[]): Promise<Float32Array[]> {
-    return texts.map(embedLocally);
+    const vectors: Float32Array[] = [];
+    for (const text of texts) {
+      // Long texts take milliseconds each: whoever shares this thread gets in between.
+      if (vectors.length > 0) await turn();
+      vectors.push(embedLocally(text));
+    }
+    return vectors;
   }
 
   async embedQuery(query: string, statistics: CorpusStatistics): Promise<QueryVector> {

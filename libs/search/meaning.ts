@@ -5,11 +5,16 @@ import type { EmbeddingModel } from './vector-store.js';
 
 export type QueryMeaning = QueryVector & { model: EmbeddingModel };
 
+/** How long a model that did not answer a query is left alone, in milliseconds: queries must not wait for it in turn. */
+const PAUSE = 3_000;
+
 /** Share of the vectors of the largest model that a new one needs before queries change over to it. */
 const READY = 0.95;
 
 /** What a query means, as a vector of the model that has the vectors. */
 export class Meaning {
+  private pausedUntil = 0;
+
   constructor(
     private readonly reads: ReadSide,
     /** The model that texts are embedded with from now on. */
@@ -22,7 +27,7 @@ export class Meaning {
   /** `undefined` when nothing can tell: no vectors yet, or a model that is away. Then words alone answer. */
   async of(query: string, corpus: { words: string; vocabulary: string }): Promise<QueryMeaning | undefined> {
     const model = this.active();
-    if (model === undefined) return undefined;
+    if (model === undefined || performance.now() < this.pausedUntil) return undefined;
     const { texts, having } = this.reads.point(searchStatistics, { ...corpus, query });
     const counts = new Map(having);
     try {
@@ -31,6 +36,7 @@ export class Meaning {
       const vector = await embedder.embedQuery(query, { texts, textsWith: (term) => counts.get(term) ?? 0 });
       return { ...vector, model };
     } catch (error) {
+      this.pausedUntil = performance.now() + PAUSE;
       this.onFailure(error);
       return undefined;
     }

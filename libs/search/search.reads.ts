@@ -1,6 +1,6 @@
 import { defineRead, sql } from '#storage';
 import { statisticsOf } from './search.js';
-import { missingTexts, MODEL_STRIDE, type EmbeddingModel, type MissingText } from './vector-store.js';
+import { missingTexts, MODEL_STRIDE, type EmbeddingModel, type Backlog } from './vector-store.js';
 import { queryWords } from './words.js';
 
 export interface StatisticsInput {
@@ -23,17 +23,25 @@ export const embeddingModels = defineRead('search.models', (db, _: null): (Embed
   db.all(sql`SELECT id, name, dimensions, vector_count AS vectors FROM embedding_models ORDER BY vector_count DESC`),
 );
 
+export interface BacklogInput {
+  model: EmbeddingModel;
+  /** Texts up to this one are known to have their vectors. */
+  after: number;
+  limit: number;
+}
+
 /** The embedder's work: texts without a vector of a model. */
-export const embeddingBacklog = defineRead(
-  'search.backlog',
-  (db, { model, limit }: { model: EmbeddingModel; limit: number }): MissingText[] => missingTexts(db, model, limit),
+export const embeddingBacklog = defineRead('search.backlog', (db, { model, after, limit }: BacklogInput): Backlog =>
+  missingTexts(db, model, limit, after),
 );
 
 export interface SearchStatus {
   texts: number;
   vectors: number;
   backlog: number;
-  /** Texts that could not be embedded, with the reason. */
+  /** How many texts could not be embedded. */
+  parked_count: number;
+  /** The first hundred of them, with the reason. */
   parked: { text_id: number; reason: string; attempts: number; failed_at: string }[];
 }
 
@@ -45,12 +53,19 @@ export const searchStatus = defineRead(
     );
     const { texts } = db.one<{ texts: number }>(sql`SELECT count(*) AS texts FROM search_texts`)!;
     const base = (model?.id ?? 0) * MODEL_STRIDE;
-    const parked = db.all<SearchStatus['parked'][number]>(
-      sql`SELECT id - ${base} AS text_id, reason, attempts, failed_at FROM embedding_failures
-          WHERE id > ${base} AND id < ${base + MODEL_STRIDE} ORDER BY id LIMIT 100`,
-    );
+    const parked = sql`retry = 0 AND id > ${base} AND id < ${base + MODEL_STRIDE}`;
+    const { count } = db.one<{ count: number }>(sql`SELECT count(*) AS count FROM embedding_failures WHERE ${parked}`)!;
     const vectors = model?.vectors ?? 0;
-    return { texts, vectors, backlog: Math.max(0, texts - vectors - parked.length), parked };
+    return {
+      texts,
+      vectors,
+      backlog: Math.max(0, texts - vectors - count),
+      parked_count: count,
+      parked: db.all(
+        sql`SELECT id - ${base} AS text_id, reason, attempts, failed_at FROM embedding_failures
+            WHERE ${parked} ORDER BY id LIMIT 100`,
+      ),
+    };
   },
 );
 

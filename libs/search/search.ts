@@ -24,7 +24,6 @@ export interface TextQuery {
 
 /** A set of texts that can be searched: where their words are, and who of them may be found. */
 export interface Corpus {
-  source: 'memory' | 'document';
   /** The FTS5 table, whose rowid is the entry's id, and its fts5vocab table. */
   words: string;
   vocabulary: string;
@@ -33,9 +32,11 @@ export interface Corpus {
   row: string;
   /** The whole filter, over that row. */
   where: Sql;
-  /** What of the filter `search_entries e` can answer by itself, by an index. */
-  indexed?: Sql;
-  /** Whether `where` asks for more than `indexed`. */
+  /** What of the filter `search_entries e` can tell by itself, the source included. */
+  entries: Sql;
+  /** Whether that is more than the source, so that an index may leave few. */
+  narrowed: boolean;
+  /** Whether `where` asks for more than `entries`. */
   needsRow: boolean;
   /** Whether the past is searched, where entries that were replaced since count, too. */
   past: boolean;
@@ -62,21 +63,25 @@ const WORD_CANDIDATES = 200;
 const KEPT = 50;
 
 /** The best texts for a query: words and meaning found apart, joined, and shared with their neighbours. */
-export function searchTexts(db: Reader, corpus: Corpus, query: TextQuery): Found[] {
+export function searchTexts(db: Reader, given: Corpus, query: TextQuery): Found[] {
+  const corpus = { ...given, texts: remembered(given.texts) };
   const kept = Math.max(KEPT, query.limit);
   const words = query.mode === 'semantic' ? NOTHING : byWords(db, corpus, query.query, kept);
   const meaning =
     query.mode === 'keyword' || query.meaning === undefined ? NONE : byMeaning(db, corpus, query.meaning, kept);
   const fused = fuse(words.scores, meaning, query);
-  const places = placesOf(db, corpus);
+  const places = placesOf(
+    db,
+    corpus,
+    fused.map(({ id }) => id),
+  );
   const shared =
     query.mode === 'hybrid' && query.fusion === 'rrf'
       ? withoutShares(shareEach(words.scores, meaning, places))
       : shareWithNeighbours(fused, places);
   const halves = new Map(fused.map((one) => [one.id, one]));
-  const allowed = corpus.texts(shared.map(({ id }) => id));
   return shared
-    .filter(({ id, score }) => score > 0 && score >= query.threshold && allowed.has(id))
+    .filter(({ score }) => score > 0 && score >= query.threshold)
     .slice(0, query.limit)
     .map(({ id, score, own, lent }) => ({
       id,
@@ -89,6 +94,18 @@ export function searchTexts(db: Reader, corpus: Corpus, query: TextQuery): Found
         lent,
       },
     }));
+}
+
+/** Asks for each text once. */
+function remembered(texts: Corpus['texts']): Corpus['texts'] {
+  const known: ReturnType<Corpus['texts']> = new Map();
+  const asked = new Set<number>();
+  return (ids) => {
+    const fresh = ids.filter((id) => !asked.has(id));
+    if (fresh.length > 0) for (const [id, text] of texts(fresh)) known.set(id, text);
+    for (const id of fresh) asked.add(id);
+    return new Map(ids.flatMap((id) => (known.has(id) ? [[id, known.get(id)!] as const] : [])));
+  };
 }
 
 type Scores = ReadonlyMap<number, number>;
@@ -120,25 +137,26 @@ function byWords(db: Reader, corpus: Corpus, query: string, kept: number): typeo
 
 function byMeaning(db: Reader, corpus: Corpus, query: NonNullable<TextQuery['meaning']>, kept: number): Scores {
   if (query.vector.every((x) => x === 0)) return NONE;
-  const { entries } = nearest(db, {
-    ...query,
-    k: kept,
-    where: entryFilter(corpus),
-    indexed: corpus.past ? undefined : indexedFilter(corpus),
-  });
+  const find = (from: Corpus): { id: number; cosine: number }[] =>
+    nearest(db, {
+      ...query,
+      k: kept,
+      where: entryFilter(from),
+      indexed: corpus.narrowed && !corpus.past ? sql`e.to_position IS NULL AND ${corpus.entries}` : undefined,
+    }).entries;
+  let entries = find(corpus);
+  // Entries follow the log: some may have gone since. Then the rows themselves are asked, so that others take their places.
+  const allowed = corpus.texts(entries.map(({ id }) => id));
+  if (allowed.size < entries.length) entries = find({ ...corpus, needsRow: true });
   return new Map(
     entries.map(({ id, cosine }) => [id, closeness(cosine, query)] as const).filter(([, score]) => score > 0),
   );
 }
 
-const indexedFilter = ({ source, indexed }: Corpus): Sql | undefined =>
-  indexed && sql`e.to_position IS NULL AND e.source = ${source} AND ${indexed}`;
-
 /** Who may be found, over `search_entries e`. */
-function entryFilter({ source, table, row, where, indexed, needsRow, past }: Corpus): Sql {
-  const conditions = [sql`e.source = ${source}`];
+function entryFilter({ table, row, where, entries, needsRow, past }: Corpus): Sql {
+  const conditions = [entries];
   if (!past) conditions.push(sql`e.to_position IS NULL`);
-  if (indexed !== undefined && !past) conditions.push(indexed);
   if (needsRow || past)
     conditions.push(sql`EXISTS (SELECT 1 FROM ${raw(table)} WHERE ${raw(row)}.id = e.id AND ${where})`);
   return and(conditions);
@@ -151,7 +169,7 @@ function fuse(words: Scores, meaning: Scores, { mode, fusion, weights }: TextQue
 }
 
 /** Ranks have no distances to share by, so each half shares before it is ranked. */
-function shareEach(words: Scores, meaning: Scores, places: (id: number) => Place | null): Fused[] {
+function shareEach(words: Scores, meaning: Scores, places: ReadonlyMap<number, Place>): Fused[] {
   const share = (half: Scores): Scores =>
     new Map(
       shareWithNeighbours(
@@ -165,31 +183,22 @@ function shareEach(words: Scores, meaning: Scores, places: (id: number) => Place
 const withoutShares = (fused: Fused[]): Shared[] =>
   fused.map(({ id, score }) => ({ id, score, own: score, lent: { fromBefore: 0, fromAfter: 0, fromSession: 0 } }));
 
-/** Where texts stand in what they were said in. Neighbours pass the same filter as hits. */
-function placesOf(db: Reader, corpus: Corpus): (id: number) => Place | null {
-  const known = new Map<number, Place | null>();
+/** Where hits stand in what they were said in, if in anything. Their neighbours pass the same filter. */
+function placesOf(db: Reader, corpus: Corpus, ids: number[]): ReadonlyMap<number, Place> {
   const where = entryFilter({ ...corpus, needsRow: true });
-  return (id) => {
-    if (!known.has(id)) known.set(id, placeOf(db, id, where));
-    return known.get(id)!;
-  };
-}
-
-function placeOf(db: Reader, id: number, where: Sql): Place | null {
-  const at = db.one<{ sequence: string; place: number; text: string }>(
-    sql`SELECT e.sequence, e.place, t.text FROM search_entries e JOIN search_texts t ON t.id = e.text_id
-        WHERE e.id = ${id} AND e.sequence IS NOT NULL`,
+  const rows = db.all<{ id: number; session: string; before: number | null; after: number | null }>(
+    sql`SELECT h.id, h.sequence AS session,
+          (SELECT e.id FROM search_entries e WHERE e.sequence = h.sequence AND e.place < h.place AND ${where}
+           ORDER BY e.place DESC LIMIT 1) AS before,
+          (SELECT e.id FROM search_entries e WHERE e.sequence = h.sequence AND e.place > h.place AND ${where}
+           ORDER BY e.place LIMIT 1) AS after
+        FROM json_each(${JSON.stringify(ids)}) AS hit CROSS JOIN search_entries AS h ON h.id = hit.value
+        WHERE h.sequence IS NOT NULL`,
   );
-  if (at === undefined) return null;
-  const before = db.one<{ id: number }>(
-    sql`SELECT e.id FROM search_entries e WHERE e.sequence = ${at.sequence} AND e.place < ${at.place} AND ${where}
-        ORDER BY e.place DESC LIMIT 1`,
+  const texts = corpus.texts(rows.map(({ id }) => id));
+  return new Map(
+    rows.map(({ id, ...place }) => [id, { ...place, asks: asksQuestion(texts.get(id)?.text ?? '') }] as const),
   );
-  const after = db.one<{ id: number }>(
-    sql`SELECT e.id FROM search_entries e WHERE e.sequence = ${at.sequence} AND e.place > ${at.place} AND ${where}
-        ORDER BY e.place LIMIT 1`,
-  );
-  return { session: at.sequence, before: before?.id ?? null, after: after?.id ?? null, asks: asksQuestion(at.text) };
 }
 
 /** How many texts there are, and how many have a term; for every version of them, which is near enough for a logarithm. */

@@ -1,6 +1,19 @@
 import { sql, type Database, type Reader } from '#storage';
 import { CODE_VERSION, COARSE_BITS, signCode } from './vector-code.js';
 
+/**
+ * Tables that are a cache: filled as needed, keyed by content, owned by no projector. A rebuild leaves them alone; losing
+ * them costs embedding everything again, and nothing else.
+ */
+export const CACHE_TABLES = [
+  'search_texts',
+  'embedding_models',
+  'document_embeddings_data',
+  'embedding_codes',
+  'document_embeddings',
+  'embedding_failures',
+];
+
 /** A model that has vectors here. */
 export interface EmbeddingModel {
   id: number;
@@ -36,16 +49,38 @@ export interface MissingText {
   text: string;
 }
 
-/** Texts in use that have no vector of this model yet and are not parked. */
-export function missingTexts(db: Reader, model: EmbeddingModel, limit: number): MissingText[] {
+export interface Backlog {
+  texts: MissingText[];
+  /** Since when the oldest of them waits, ISO-8601 UTC. */
+  since: string | null;
+  /** The newest text there is: with fewer texts here than asked for, none up to it is missing after these. */
+  last: number;
+}
+
+/** Texts after one that have no vector of this model and are not parked, and parked ones that are to be tried again. */
+export function missingTexts(db: Reader, model: EmbeddingModel, limit: number, after: number): Backlog {
   const base = model.id * MODEL_STRIDE;
-  return db.all<MissingText>(
+  const { last } = db.one<{ last: number }>(sql`SELECT coalesce(max(id), 0) AS last FROM search_texts`)!;
+  const retried = db.all<MissingText>(
+    sql`SELECT t.id, t.text FROM embedding_failures f JOIN search_texts t ON t.id = f.id - ${base}
+        WHERE f.retry = 1 AND f.id > ${base} AND f.id < ${base + MODEL_STRIDE} ORDER BY f.id LIMIT ${limit}`,
+  );
+  const fresh = db.all<MissingText>(
     sql`SELECT t.id, t.text FROM search_texts t
-        WHERE NOT EXISTS (SELECT 1 FROM embedding_codes c WHERE c.id = ${base} + t.id)
+        WHERE t.id > ${after}
+          AND NOT EXISTS (SELECT 1 FROM embedding_codes c WHERE c.id = ${base} + t.id)
           AND NOT EXISTS (SELECT 1 FROM embedding_failures f WHERE f.id = ${base} + t.id)
           AND EXISTS (SELECT 1 FROM search_entries e WHERE e.text_id = t.id)
-        ORDER BY t.id LIMIT ${limit}`,
+        ORDER BY t.id LIMIT ${limit - retried.length}`,
   );
+  const oldest = fresh[0];
+  const since =
+    oldest &&
+    db.one<{ time: string }>(
+      sql`SELECT timestamp AS time FROM audit
+          WHERE position = (SELECT min(e.id) FROM search_entries e WHERE e.text_id = ${oldest.id} AND e.source = 'memory')`,
+    )?.time;
+  return { texts: [...retried, ...fresh], since: since ?? null, last };
 }
 
 /** Keeps the vector of a text; the same text again changes nothing. Inside the writer's transaction. */
@@ -66,6 +101,7 @@ export function storeVector(db: Database, model: EmbeddingModel, textId: number,
         VALUES (${BigInt(id)}, ${BigInt(model.id)}, vec_bit(${code.subarray(0, COARSE_BYTES)}))`,
   );
   db.run(sql`UPDATE embedding_models SET vector_count = vector_count + 1 WHERE id = ${model.id}`);
+  db.run(sql`DELETE FROM embedding_failures WHERE id = ${id}`);
   return true;
 }
 
@@ -74,8 +110,17 @@ export function parkText(db: Database, model: EmbeddingModel, textId: number, re
   db.run(
     sql`INSERT INTO embedding_failures (id, attempts, reason, failed_at)
         VALUES (${model.id * MODEL_STRIDE + textId}, 1, ${reason}, ${time})
-        ON CONFLICT (id) DO UPDATE SET attempts = attempts + 1, reason = excluded.reason, failed_at = excluded.failed_at`,
+        ON CONFLICT (id) DO UPDATE SET attempts = attempts + 1, reason = excluded.reason,
+          failed_at = excluded.failed_at, retry = 0`,
   );
+}
+
+/** Puts the parked texts of a model back into its backlog; returns how many. */
+export function retryParked(db: Database, { id }: EmbeddingModel): number {
+  const base = id * MODEL_STRIDE;
+  return db.run(
+    sql`UPDATE embedding_failures SET retry = 1 WHERE id > ${base} AND id < ${base + MODEL_STRIDE} AND retry = 0`,
+  ).changes;
 }
 
 /** Makes vec0's table anew from the codes: repairs it, and gives back the holes that deletes leave. */

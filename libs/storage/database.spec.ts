@@ -19,6 +19,7 @@ describe('R-S2 A connection', () => {
     expect(checkPragmas(db, synchronous)).toEqual([
       { name: 'journal_mode', value: 'wal', ok: true },
       { name: 'foreign_keys', value: 1, ok: true },
+      { name: 'recursive_triggers', value: 1, ok: true },
       { name: 'busy_timeout', value: 5000, ok: true },
       { name: 'wal_autocheckpoint', value: 1000, ok: true },
       { name: 'cache_size', value: -64000, ok: true },
@@ -141,19 +142,19 @@ describe('A transaction', () => {
 
 describe('SQL', () => {
   it('keeps values beside the text', () => {
-    expect(sql`SELECT ${1} + ${'two'}`).toEqual({ text: 'SELECT ? + ?', params: [1, 'two'] });
+    expect(sql`SELECT ${1} + ${'two'}`).toEqual({ text: 'SELECT +? + +?', params: [1, 'two'] });
   });
 
   it('takes SQL into SQL, with its values in their places', () => {
     const condition = sql`b = ${2}`;
     expect(sql`SELECT ${1} WHERE a = ${'a'} AND ${condition} LIMIT ${3}`).toEqual({
-      text: 'SELECT ? WHERE a = ? AND b = ? LIMIT ?',
+      text: 'SELECT +? WHERE a = +? AND b = +? LIMIT +?',
       params: [1, 'a', 2, 3],
     });
   });
 
   it('joins conditions, of which none is always true', () => {
-    expect(and([sql`a = ${1}`, sql`b = ${2}`])).toEqual({ text: 'a = ? AND b = ?', params: [1, 2] });
+    expect(and([sql`a = ${1}`, sql`b = ${2}`])).toEqual({ text: 'a = +? AND b = +?', params: [1, 2] });
     expect(and([])).toEqual({ text: '1', params: [] });
     expect(joined([], ' OR ', '0')).toEqual({ text: '0', params: [] });
   });

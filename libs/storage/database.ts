@@ -142,6 +142,7 @@ const ROLLBACK_TO: Sql = { text: 'ROLLBACK TO step', params: [] };
 export const PRAGMAS = {
   journal_mode: 'wal',
   foreign_keys: 1,
+  recursive_triggers: 1,
   busy_timeout: 5000,
   wal_autocheckpoint: 1000,
   cache_size: -64000,

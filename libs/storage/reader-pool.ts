@@ -58,8 +58,14 @@ export class ReaderPool {
   /** Called with the seconds that each read waited for its reader. */
   onAcquired: (seconds: number) => void = () => undefined;
 
-  constructor(private readonly options: PoolOptions) {
-    for (let i = 0; i < options.min; i++) this.addLane();
+  constructor(private readonly options: PoolOptions) {}
+
+  /**
+   * Starts the readers that are always there. Apart from the constructor, because a starting program has other things to
+   * do first; reads that come earlier start a reader each.
+   */
+  fill(): void {
+    while (this.lanes.length < this.options.min) this.addLane();
   }
 
   run<Input, Answer>(read: Read<Input, Answer>, input: Input): Promise<Answer> {

@@ -59,6 +59,16 @@ export class Metrics {
   ]);
 
   readonly embeddings = this.counter('abathur_embeddings_total', 'Texts given to the embedder.', ['result']);
+  readonly embeddingRequests = this.counter('abathur_embedding_requests_total', 'Calls of the embedding model.', [
+    'result',
+  ]);
+  readonly embeddingBacklog = this.gauge('abathur_embedding_backlog_texts', 'Texts that wait for their vector.');
+  readonly embeddingParked = this.gauge('abathur_embedding_parked_texts', 'Texts that the model would not take.');
+  readonly embeddingOldest = this.gauge('abathur_embedding_oldest_seconds', 'How long the oldest of them has waited.');
+  readonly embeddingFailures = this.gauge(
+    'abathur_embedding_consecutive_failures',
+    'Turns of the embedder that failed since one went well.',
+  );
   readonly embedDuration = this.histogram('abathur_embedding_duration_seconds', 'One turn of the embedder.');
   readonly searchDuration = this.histogram('abathur_search_duration_seconds', 'From a query to its results.', ['mode']);
   readonly searchDegraded = this.counter('abathur_search_degraded_total', 'Searches that words alone answered.');

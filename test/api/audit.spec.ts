@@ -127,6 +127,8 @@ describe('The audit log over REST', () => {
     expect(await found({ memory_operation: 'update' })).toEqual([2]);
     expect(await found({ memory_operation: 'delete' })).toEqual([3]);
     expect(await found({ memory_operation: 'restore' })).toEqual([4]);
+    expect(await found({ memory_entry_id: steps[1]!.position })).toEqual([1]);
+    expect(await found({ memory_entry_id: steps[2]!.position })).toEqual([2, 3, 4]);
     expect(await found({ after: steps[4]!.position })).toEqual([5, 6]);
     expect(await found({ to: steps[1]!['time'] })).toEqual([0, 1]);
     expect(await found({ from: steps[2]!['time'] })).toEqual(
@@ -142,6 +144,7 @@ describe('The audit log over REST', () => {
     [{ order: 'random' }, 'order'],
     [{ after: -1 }, 'after'],
     [{ after: 'x' }, 'after'],
+    [{ memory_entry_id: 0 }, 'memory_entry_id'],
     [{ from: '2025-02-30' }, 'from'],
     [{ to: 'tomorrow' }, 'to'],
     [{ namespace_prefix: 'user::x' }, 'namespace_prefix'],

@@ -415,6 +415,7 @@ describe('The OpenAPI document', () => {
           session_id: 's',
           namespace_prefix: 'user:a',
           memory_operation: 'create',
+          memory_entry_id: 1,
           correlation_id: 'c',
           from: '2026-01-01',
           to: '2026-01-01',

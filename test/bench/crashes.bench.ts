@@ -1,4 +1,4 @@
-import { fork, type ChildProcess } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -19,7 +19,7 @@ export async function crashes(): Promise<Figure[]> {
   for (let round = 0; round < KILLS; round++) {
     const begin = performance.now();
     const child = start(directory, port);
-    await once(child, 'message');
+    await listening(url);
     starts.push(performance.now() - begin);
     const writing = Array.from({ length: 16 }, (_, lane) => writeUntilDeath(url, `${round}-${lane}`, acknowledged));
     await new Promise((resolve) => setTimeout(resolve, 100 + Math.random() * 200));
@@ -28,7 +28,7 @@ export async function crashes(): Promise<Figure[]> {
     await Promise.all(writing);
   }
   const child = start(directory, port);
-  await once(child, 'message');
+  await listening(url);
   const kept = await keysOf(url);
   const lost = acknowledged.filter((key) => !kept.has(key)).length;
   const verification = (await send(`${url}/v1/audit/verify`, 'POST', {})) as { ok: boolean; checked: number };
@@ -57,15 +57,29 @@ export async function crashes(): Promise<Figure[]> {
 }
 
 function start(directory: string, port: number): ChildProcess {
-  return fork(fileURLToPath(new URL('./server.js', import.meta.url)), {
+  return spawn(process.execPath, [fileURLToPath(new URL('../../apps/api/main.js', import.meta.url))], {
     env: {
       ...process.env,
       PORT: String(port),
       ABATHUR_DB_PATH: join(directory, 'abathur.db'),
       ABATHUR_LOG_LEVEL: 'silent',
     },
-    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    stdio: 'ignore',
   });
+}
+
+async function listening(url: string): Promise<void> {
+  for (let attempt = 0; attempt < 3000; attempt++) {
+    if (
+      await fetch(`${url}/health/ready`).then(
+        ({ ok }) => ok,
+        () => false,
+      )
+    )
+      return;
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  throw new Error('The server does not start');
 }
 
 async function writeUntilDeath(url: string, lane: string, acknowledged: string[]): Promise<void> {

@@ -2,9 +2,11 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { LogReader } from '#audit-log';
 import { catalog, projectors } from '#assembly';
 import { differences, replay, type Projector } from '#projections';
+import { CACHE_TABLES } from '#search';
 import { Database, migrate, readMigrations, sql } from '#storage';
 import { live, type Lived } from '../support/history.js';
 import { catchUp, MIGRATIONS, openTestHouse, type TestHouse } from '../support/house.js';
+import { schema } from '../support/schema.js';
 
 /** Every projector that the product has, whoever added it: none is named here. */
 describe('R-A5 Rebuilt from the log alone', () => {
@@ -66,13 +68,25 @@ describe('R-A5 Rebuilt from the log alone', () => {
     scratch.close();
   });
 
-  it('every table that is not the log or its bookkeeping belongs to exactly one projector', () => {
+  it.each([
+    ['has one text less', `DELETE FROM memory_words WHERE rowid = (SELECT max(rowid) FROM memory_words)`],
+    ['has words of something else', `INSERT INTO memory_words (rowid, text) VALUES (1000000, 'more')`],
+  ])('a word index is told apart that %s', (_, change) => {
+    const scratch = rebuild(projectors);
+    scratch.exec(change);
+    expect(differences(house.db, scratch, ['memory_words'])).toMatchObject([{ table: 'memory_words' }]);
+    scratch.close();
+  });
+
+  it('every table that is not the log, its bookkeeping or a cache belongs to exactly one projector', () => {
     const owned = projectors.flatMap(({ tables }) => tables).toSorted();
-    const all = house.db
-      .all<{ name: string }>(sql`SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'`)
+    const bookkeeping = ['audit', 'commits', 'projections', 'schema_migrations'];
+    const all = schema(house.db)
+      .filter(({ type, sql: ddl }) => type !== 'view' && !ddl.includes('fts5vocab'))
       .map(({ name }) => name)
-      .filter((name) => !['audit', 'commits', 'projections', 'schema_migrations'].includes(name));
+      .filter((name) => !bookkeeping.includes(name) && !CACHE_TABLES.includes(name));
     expect(owned).toEqual(all.toSorted());
+    expect(schema(house.db).map(({ name }) => name)).toEqual(expect.arrayContaining(CACHE_TABLES));
   });
 });
 

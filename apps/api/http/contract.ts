@@ -17,10 +17,10 @@ interface OperationObject {
 
 /** What a route takes. */
 interface Operation {
-  query: ValidateFunction;
+  query: () => ValidateFunction;
   parameters: Map<string, Schema>;
   /** `none`: a body is refused. `stream`: the handler reads it line by line. */
-  body: ValidateFunction | 'none' | 'stream';
+  body: (() => ValidateFunction) | 'none' | 'stream';
   bodyRequired: boolean;
 }
 
@@ -89,19 +89,26 @@ export class Contract {
     const other = requestBody === undefined ? 'none' : 'stream';
     this.operations.set(route, {
       parameters: new Map(query.map(({ name, schema }) => [name, schema])),
-      query: this.ajv.compile({
+      query: this.compiled({
         type: 'object',
         properties: Object.fromEntries(query.map(({ name, schema }) => [name, schema])),
         required: query.filter(({ required }) => required).map(({ name }) => name),
         additionalProperties: false,
       }),
-      body: json === undefined ? other : this.ajv.compile(absolute(json.schema)),
+      body: json === undefined ? other : this.compiled(absolute(json.schema)),
       bodyRequired: requestBody?.required === true,
     });
   }
+
+  /** Compiles a schema at its first use: a start does not wait for routes that nobody asks for. */
+  private compiled(schema: Schema): () => ValidateFunction {
+    let validate: ValidateFunction | undefined;
+    return () => (validate ??= this.ajv.compile(schema));
+  }
 }
 
-function checkQuery(given: object, { query: valid, parameters }: Operation): object {
+function checkQuery(given: object, { query: validator, parameters }: Operation): object {
+  const valid = validator();
   const query: Record<string, unknown> = { ...given };
   assertStorable(query);
   for (const [name, value] of Object.entries(query)) {
@@ -119,15 +126,16 @@ function typed(value: unknown, schema: Schema | undefined): unknown {
   return value;
 }
 
-function checkBody(body: unknown, { body: valid, bodyRequired }: Operation): void {
-  if (valid === 'stream') return;
-  if (valid === 'none') {
+function checkBody(body: unknown, { body: validator, bodyRequired }: Operation): void {
+  if (validator === 'stream') return;
+  if (validator === 'none') {
     if (body !== undefined && body !== null) throw refusal([], 'body', 'this request takes no body');
     return;
   }
   if (body === undefined && !bodyRequired) return;
   if (body === undefined) throw refusal([], 'body', 'is required');
   assertStorable(body, '', PLAIN_KEYS);
+  const valid = validator();
   if (!valid(body)) throw refusal(valid.errors!);
 }
 
