@@ -155,7 +155,7 @@ export const memoriesPage = defineRead(
       sql`SELECT ${filter.as_of === undefined ? memoryNow : memoryAsOf(filter.as_of)} FROM memory_entries m
         WHERE ${and(conditions)} ORDER BY updated_at DESC, id DESC LIMIT ${limit + 1}`,
     );
-    return toPage(list, rows.map(toMemory), limit, ({ updated_at, id }) => [updated_at, id], asIs);
+    return toPage(list, rows.map(toMemory), limit, (memory) => [memory.updated_at, memory.id], asIs);
   },
 );
 

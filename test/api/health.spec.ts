@@ -37,6 +37,7 @@ describe('Health, and HTTP at its edges', () => {
       journal_mode: 'wal',
       synchronous: 2,
       foreign_keys: 1,
+      recursive_triggers: 1,
       busy_timeout: 5000,
       wal_autocheckpoint: 1000,
       cache_size: -64000,
