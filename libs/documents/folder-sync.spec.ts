@@ -112,6 +112,17 @@ describe('A watched directory', () => {
     expect(paths()).toEqual(['docs/ab/two.md']);
   });
 
+  it('R-D3 is followed from one part to another, when only the other is looked at', async () => {
+    write('from/a.md', '# A\n');
+    write('from/twin.md', '# Twin\n');
+    await sync();
+    mkdirSync(join(root, 'to'));
+    renameSync(join(root, 'from/a.md'), join(root, 'to/b.md'));
+    write('to/twin.md', '# Twin\n');
+    expect(await sync('docs/to')).toMatchObject({ found: 2, renamed: 1, created: 1 });
+    expect(paths()).toEqual(['docs/from/twin.md', 'docs/to/b.md', 'docs/to/twin.md']);
+  });
+
   it('R-D3 does not lose its documents when it is away as a whole', async () => {
     write('a.md', '# A\n');
     await sync();
