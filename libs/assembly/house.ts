@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { SqliteAuditLog, WriterClient } from '#audit-log';
-import { FolderSync, foldersOf } from '#documents';
+import { FolderSync, foldersOf, type SyncResult } from '#documents';
 import { projectionStatus } from '#projections';
 import { Meaning, searchStatus } from '#search';
 import { Database, migrate, ReaderPool, readMigrations, ReadSide } from '#storage';
@@ -57,6 +57,7 @@ export async function openHouse(config: Config): Promise<House> {
     log: auditLog,
     reads,
     caller: systemCaller,
+    onSynced: (result) => countSynced(metrics, result),
   });
   const house = {
     config,
@@ -125,6 +126,11 @@ function observe({ metrics, writer, pool, reads, db, meaning: { embedder } }: Ho
       metrics.logPosition.set(position + lag);
     }
   });
+}
+
+function countSynced({ documentsSynced }: Metrics, result: SyncResult): void {
+  for (const outcome of ['created', 'changed', 'renamed', 'removed', 'unchanged', 'failed'] as const)
+    documentsSynced.inc({ result: outcome }, result[outcome]);
 }
 
 export const sizeOf = (path: string): number => statSync(path, { throwIfNoEntry: false })?.size ?? 0;

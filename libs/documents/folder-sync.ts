@@ -32,6 +32,8 @@ export interface FolderSyncOptions {
   reads: Pick<ReadSide, 'scan'>;
   /** Who does it. */
   caller: () => Caller;
+  /** Hears of each sync that came to its end. */
+  onSynced?: (result: SyncResult) => void;
   /** Largest file that is indexed, in bytes. */
   limit?: number;
 }
@@ -72,6 +74,7 @@ export class FolderSync {
   /** One after the other, whoever asks. */
   sync(scopes: Scope[], onProgress: (progress: Progress) => void = () => undefined): Promise<SyncResult> {
     const result = this.turn.then(() => new Run(this.options, this.stopped.signal, onProgress).over(scopes));
+    void result.then(this.options.onSynced, () => undefined);
     this.turn = result.catch(() => undefined);
     return result;
   }

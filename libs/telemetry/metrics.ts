@@ -73,6 +73,12 @@ export class Metrics {
   readonly searchDuration = this.histogram('abathur_search_duration_seconds', 'From a query to its results.', ['mode']);
   readonly searchDegraded = this.counter('abathur_search_degraded_total', 'Searches that words alone answered.');
 
+  readonly documentsSynced = this.counter(
+    'abathur_documents_synced_total',
+    'Files that a sync of documents looked at.',
+    ['result'],
+  );
+
   private readonly refreshers: (() => void)[] = [];
 
   constructor(version: string) {
