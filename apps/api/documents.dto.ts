@@ -1,11 +1,11 @@
 import { ApiProperty } from '@nestjs/swagger';
+import { Type } from 'class-transformer';
 import {
   IsBoolean,
   IsIn,
   IsInt,
   IsNumber,
   IsObject,
-  IsOptional,
   IsString,
   Max,
   MaxLength,
@@ -89,51 +89,53 @@ export class SearchDocumentsBody {
   @MaxLength(10_000)
   query!: string;
 
-  @IsOptional()
+  @MayBeLeftOut()
   @IsIn(['hybrid', 'semantic', 'keyword'])
   mode: 'hybrid' | 'semantic' | 'keyword' = 'hybrid';
 
   /** How the halves of a hybrid search are joined: their scores by weights, or their ranks. */
-  @IsOptional()
+  @MayBeLeftOut()
   @IsIn(['weighted', 'rrf'])
   fusion: 'weighted' | 'rrf' = 'weighted';
 
-  @IsOptional()
+  @MayBeLeftOut()
   @IsIn(DOCUMENT_TYPES)
   document_type?: DocumentType;
 
   /** How paths begin. */
-  @IsOptional()
+  @MayBeLeftOut()
   @IsString()
   @MaxLength(MAX_PATH)
   path_prefix?: string;
 
   /** As in lists. */
   @ApiProperty(ANY_OBJECT)
-  @IsOptional()
+  @MayBeLeftOut()
   @IsObject()
   filter?: JsonObject;
 
   @ApiProperty({ type: 'integer' })
-  @IsOptional()
+  @MayBeLeftOut()
   @IsInt()
   @Min(1)
   @Max(100)
   limit: number = 10;
 
   /** Smallest score of a result, 0 to 1. */
-  @IsOptional()
+  @MayBeLeftOut()
   @IsNumber()
   @Min(0)
   @Max(1)
   threshold: number = 0;
 
-  @IsOptional()
+  @MayBeLeftOut()
+  @IsObject()
   @ValidateNested()
+  @Type(() => SearchWeights)
   weights?: SearchWeights;
 
   /** Say how each score came about. */
-  @IsOptional()
+  @MayBeLeftOut()
   @IsBoolean()
   explain: boolean = false;
 }

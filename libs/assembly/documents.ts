@@ -14,7 +14,7 @@ export function watchDocuments({ config, folders, auditLog, log }: House): () =>
     onFailure: (error) => log.error('documents-not-synced', error),
   });
   void watch.start().catch((error: unknown) => log.error('documents-not-watched', error));
-  return () => watch.stop();
+  return async () => void (await Promise.all([watch.stop(), folders.stop()]));
 }
 
 const hasWorked = ({ created, changed, renamed, removed, failed }: SyncResult): boolean =>

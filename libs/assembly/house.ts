@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { SqliteAuditLog, WriterClient } from '#audit-log';
-import { FolderSync, foldersOf } from '#documents';
+import { FolderSync, foldersOf, type SyncResult } from '#documents';
 import { projectionStatus } from '#projections';
 import { feedbackTotals, Meaning, SearchIds, searchIdKey, searchStatus } from '#search';
 import { Database, migrate, ReaderPool, readMigrations, ReadSide } from '#storage';
@@ -58,6 +58,7 @@ export async function openHouse(config: Config): Promise<House> {
     log: auditLog,
     reads,
     caller: systemCaller,
+    onSynced: (result) => countSynced(metrics, result),
   });
   const house = {
     config,
@@ -140,6 +141,11 @@ function observeFeedback(metrics: Metrics, reads: ReadSide): void {
     const helpful = judged.find((total) => total.signal === 'helpful')?.count ?? 0;
     metrics.searchHelpful.set({ source, mode }, helpful / judged.reduce((sum, total) => sum + total.count, 0));
   }
+}
+
+function countSynced({ documentsSynced }: Metrics, result: SyncResult): void {
+  for (const outcome of ['created', 'changed', 'renamed', 'removed', 'unchanged', 'failed'] as const)
+    documentsSynced.inc({ result: outcome }, result[outcome]);
 }
 
 export const sizeOf = (path: string): number => statSync(path, { throwIfNoEntry: false })?.size ?? 0;

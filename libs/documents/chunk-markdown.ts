@@ -109,24 +109,44 @@ function overlapFrom(text: string, start: number, before: Cut | undefined): numb
 /** Paragraphs, headings, and code between fences: one after the other, blank lines with what stands before them. */
 function blocksOf(text: string, begin: number): Block[] {
   const blocks: Block[] = [];
-  let fence: string | undefined;
   let blank = false;
-  for (let start = begin; start < text.length;) {
-    const newline = text.indexOf('\n', start);
-    const end = newline < 0 ? text.length : newline + 1;
-    const line = text.slice(start, end);
-    const heading = fence === undefined ? headingOf(line) : undefined;
+  for (const { start, end, heading, isBlank, isCode } of linesOf(text, begin)) {
     const last = blocks.at(-1);
-    const isBlank = line.trim() === '';
-    if (last !== undefined && heading === undefined && (isBlank || fence !== undefined || !(blank || last.heading)))
-      last.end = end;
+    if (last !== undefined && heading === undefined && (isBlank || isCode || !(blank || last.heading))) last.end = end;
     else blocks.push({ start, end, tokens: 0, ...(heading && { heading }) });
-    fence = fenceAfter(line, fence);
     blank = isBlank;
-    start = end;
   }
   for (const block of blocks) block.tokens = tokensIn(text, block.start, block.end);
   return blocks;
+}
+
+interface Line {
+  start: number;
+  end: number;
+  isBlank: boolean;
+  /** Between fences, or the one that ends them. */
+  isCode: boolean;
+  heading: Block['heading'];
+}
+
+function* linesOf(text: string, begin: number): Iterable<Line> {
+  let fence: string | undefined;
+  for (let start = begin; start < text.length;) {
+    const newline = text.indexOf('\n', start);
+    const end = newline < 0 ? text.length : newline + 1;
+    const mark = firstMark(text, start, end);
+    const isCode = fence !== undefined;
+    const heading = mark === '#' && !isCode ? headingOf(text.slice(start, end)) : undefined;
+    yield { start, end, isBlank: mark === undefined, isCode, heading };
+    if (mark === '`' || mark === '~') fence = fenceAfter(text.slice(start, end), fence);
+    start = end;
+  }
+}
+
+/** The first character of a line that is not blank: most lines are told by it. */
+function firstMark(text: string, start: number, end: number): string | undefined {
+  for (let index = start; index < end; index++) if (!/\s/.test(text[index]!)) return text[index];
+  return undefined;
 }
 
 /** `## Words ##`, with at most three blanks before it. Long lines are no headings. */
@@ -139,9 +159,11 @@ function headingOf(line: string): Block['heading'] {
   return { level: marks.length, words: words.join(' ') };
 }
 
-/** The words of a line that is a heading of the first level. */
+/** The words of the first heading of the first level. */
 export function firstTitle(text: string, begin = 0): string | undefined {
-  return blocksOf(text, begin).find(({ heading }) => heading?.level === 1 && heading.words !== '')?.heading!.words;
+  for (const { heading } of linesOf(text, begin))
+    if (heading?.level === 1 && heading.words !== '') return heading.words;
+  return undefined;
 }
 
 function fenceAfter(line: string, fence: string | undefined): string | undefined {

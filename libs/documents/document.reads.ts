@@ -93,10 +93,16 @@ export const documentsPage = defineRead(
   },
 );
 
-/** What the log says of it narrows first. A chunk that cannot be embedded makes an indexed document fail. */
+/** What is quickly known narrows first. A chunk that cannot be embedded makes an indexed document fail, too. */
 function hasStatus(status: SyncStatus): Sql[] {
   const told = sql`${{ text: STATUS, params: [] }} = ${status}`;
-  return status === 'failed' ? [told] : [sql`d.sync_status = 'indexed'`, told];
+  if (status !== 'failed') return [sql`d.sync_status = 'indexed'`, told];
+  return [
+    sql`d.id IN (SELECT id FROM document_index WHERE sync_status = 'failed'
+                 UNION SELECT c.document_id FROM embedding_failures f
+                   JOIN search_entries e ON e.text_id = f.id % 1099511627776 JOIN document_chunks c ON c.id = e.id)`,
+    told,
+  ];
 }
 
 /** The filter of lists and searches, over `document_index d`. */

@@ -3,7 +3,7 @@ import { decideStep, type SqliteAuditLog, type Step } from '#audit-log';
 import type { Caller } from '#kernel';
 import type { ReadSide } from '#storage';
 import { document, type DocumentCommand } from './document.decider.js';
-import { documentsBelow, type KnownDocument } from './document.reads.js';
+import { documentsBelow, documentsWithHash, type KnownDocument } from './document.reads.js';
 import { below, isHidden, isMarkdown, pathOf, placeOf, scopeOf, type Folder, type Scope } from './folders.js';
 import { hashOf, nameOf, readDocument } from './read-document.js';
 import { readDocumentFile } from './read-file.js';
@@ -32,6 +32,8 @@ export interface FolderSyncOptions {
   reads: Pick<ReadSide, 'scan'>;
   /** Who does it. */
   caller: () => Caller;
+  /** Hears of each sync that came to its end. */
+  onSynced?: (result: SyncResult) => void;
   /** Largest file that is indexed, in bytes. */
   limit?: number;
 }
@@ -72,6 +74,7 @@ export class FolderSync {
   /** One after the other, whoever asks. */
   sync(scopes: Scope[], onProgress: (progress: Progress) => void = () => undefined): Promise<SyncResult> {
     const result = this.turn.then(() => new Run(this.options, this.stopped.signal, onProgress).over(scopes));
+    void result.then(this.options.onSynced, () => undefined);
     this.turn = result.catch(() => undefined);
     return result;
   }
@@ -98,6 +101,8 @@ class Run {
   private readonly found = new Map<string, Found>();
   /** What could not be looked into: nothing below it is gone as far as anybody knows. */
   private readonly closed: string[] = [];
+  /** Documents outside of what is looked at, whose files were found under another name. */
+  private readonly claimed = new Set<string>();
   private readonly caller: Caller;
 
   constructor(
@@ -196,7 +201,7 @@ class Run {
       this.result.unchanged += 1;
       return;
     }
-    const from = before === undefined ? moved.take(hash) : undefined;
+    const from = before === undefined ? (moved.take(hash) ?? (await this.leftBehind(hash))) : undefined;
     const content = readDocument({ file_path, content: reading.text });
     const index = { type: 'IndexDocument' as const, file_path, origin: 'folder' as const, ...content };
     const steps =
@@ -211,6 +216,17 @@ class Run {
     else if (before === undefined) this.result.created += 1;
     else if (written) this.result.changed += 1;
     else this.result.unchanged += 1;
+  }
+
+  /** Where a file of this content was, outside of what is looked at now. */
+  private async leftBehind(hash: string): Promise<string | undefined> {
+    for (const { file_path, origin } of await this.options.reads.scan(documentsWithHash, hash)) {
+      if (origin !== 'folder' || this.known.has(file_path) || this.claimed.has(file_path)) continue;
+      if (!(await isMissing(this.options.folders, file_path)) || this.claimed.has(file_path)) continue;
+      this.claimed.add(file_path);
+      return file_path;
+    }
+    return undefined;
   }
 
   private fail(file_path: string, reason: string): void {
@@ -257,6 +273,24 @@ class Moved {
 
   left(): KnownDocument[] {
     return [...this.gone.values()];
+  }
+}
+
+/** Whether nothing is where a document came from, in a folder that is there. */
+async function isMissing(folders: Folder[], file_path: string): Promise<boolean> {
+  const folder = folders.find(({ name }) => file_path.startsWith(`${name}/`));
+  // A name that is not UTF-8 is not the path that tells of it.
+  if (
+    folder === undefined ||
+    file_path.includes('\uFFFD') ||
+    (await lstat(folder.path).catch(() => undefined)) === undefined
+  )
+    return false;
+  try {
+    await lstat(`${folder.path}${file_path.slice(folder.name.length)}`);
+    return false;
+  } catch (error) {
+    return (error as { code?: string }).code === 'ENOENT';
   }
 }
 

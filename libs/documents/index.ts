@@ -16,10 +16,9 @@ export const documents: Feature = {
 export { forgetChanges, noteChanges, type NoticedChanges } from './document-changes.js';
 export { document } from './document.decider.js';
 export { DOCUMENT_TYPES, type DocumentType } from './document.events.js';
-export { documentById, documentsPage, SYNC_STATUSES, type Document, type SyncStatus } from './document.reads.js';
-export { searchDocuments, type DocumentHit } from './document.search.js';
+export { SYNC_STATUSES, type Document, type SyncStatus } from './document.reads.js';
 export { documentSearchable } from './document.searchable.js';
 export { FolderSync, type SyncResult } from './folder-sync.js';
-export { foldersOf, type Folder } from './folders.js';
+export { foldersOf } from './folders.js';
 export { readDocument } from './read-document.js';
 export { FolderWatch } from './watch.js';

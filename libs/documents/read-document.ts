@@ -68,11 +68,11 @@ export function frontMatter(content: string): { fields: JsonObject; begin: numbe
 }
 
 function fieldsOf(yaml: string): JsonObject | undefined {
+  if (yaml.trim() === '') return {};
   try {
     const value = load(yaml, { schema: CORE_SCHEMA });
     const budget = { values: MAX_VALUES };
-    if (value === undefined || value === null) return {};
-    if (typeof value !== 'object' || Array.isArray(value)) return undefined;
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
     count(value, budget);
     assertStorable(value);
     return value as JsonObject;

@@ -6,11 +6,12 @@ export type Reading =
   | { bytes: Buffer; text: string }
   /** It is there, and cannot be indexed. */
   | { reason: string }
-  /** It is not there, not a file, or lies elsewhere than its path says. */
+  /** It is not there, not a file, lies elsewhere than its path says, or is being written. */
   | 'not-there';
 
 /** Neither through a link, nor waiting for the other end of a pipe. */
 const FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+const LACKS = ['EMFILE', 'ENFILE', 'ENOMEM'];
 const GONE = ['ENOENT', 'ENOTDIR', 'ELOOP', 'ENXIO', 'ENODEV', 'EISDIR', 'EMLINK'];
 
 /**
@@ -18,35 +19,29 @@ const GONE = ['ENOENT', 'ENOTDIR', 'ELOOP', 'ENXIO', 'ENODEV', 'EISDIR', 'EMLINK
  * leads to by then: directories on the way may be replaced by links at any time.
  */
 export async function readDocumentFile(path: Buffer, limit: number): Promise<Reading> {
-  let file: FileHandle;
+  let file: FileHandle | undefined;
   try {
     file = await open(path, FLAGS);
+    return await readOpened(file, path, limit);
   } catch (error) {
-    const { code = '' } = error as { code?: string };
-    if (GONE.includes(code)) return 'not-there';
-    if (code === 'EACCES' || code === 'EPERM') return { reason: 'may not be read' };
-    throw error;
-  }
-  try {
-    const { size, nlink, isFile } = await stat(file);
-    if (!isFile || !(await lies(file, path))) return 'not-there';
-    // A second name may stand outside, and what it leads to may be meant for others.
-    if (nlink > 1) return { reason: 'has more than one name (hard links)' };
-    if (size > limit) return { reason: tooLarge(size, limit) };
-    const bytes = await readAll(file, size);
-    return bytes.length > limit ? { reason: tooLarge(bytes.length, limit) } : decode(bytes);
+    const { code } = error as { code?: string };
+    // What this process lacks says nothing about the file.
+    if (code === undefined || LACKS.includes(code)) throw error;
+    return file === undefined && GONE.includes(code) ? 'not-there' : { reason: `cannot be read (${code})` };
   } finally {
-    await file.close();
+    await file?.close();
   }
 }
 
-async function stat(file: FileHandle): Promise<{ size: number; nlink: number; isFile: boolean }> {
-  const { size, nlink, isFile } = await file.stat().then((found) => ({
-    size: found.size,
-    nlink: found.nlink,
-    isFile: found.isFile(),
-  }));
-  return { size, nlink, isFile };
+async function readOpened(file: FileHandle, path: Buffer, limit: number): Promise<Reading> {
+  const found = await file.stat();
+  if (!found.isFile() || !(await lies(file, path))) return 'not-there';
+  // A second name may stand outside, and what it leads to may be meant for others.
+  if (found.nlink > 1) return { reason: 'has more than one name (hard links)' };
+  if (found.size > limit) return { reason: tooLarge(found.size, limit) };
+  const bytes = await readAll(file, found.size);
+  // It is being written: the next look finds out.
+  return bytes.length > found.size ? 'not-there' : decode(bytes);
 }
 
 async function lies(file: FileHandle, path: Buffer): Promise<boolean> {
@@ -65,7 +60,7 @@ async function readAll(file: FileHandle, size: number): Promise<Buffer> {
     if (bytesRead === 0) break;
     filled += bytesRead;
   }
-  return bytes.subarray(0, Math.min(filled, size));
+  return bytes.subarray(0, filled);
 }
 
 const tooLarge = (size: number, limit: number): string =>

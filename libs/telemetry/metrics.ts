@@ -87,6 +87,12 @@ export class Metrics {
     'mode',
   ]);
 
+  readonly documentsSynced = this.counter(
+    'abathur_documents_synced_total',
+    'Files that a sync of documents looked at.',
+    ['result'],
+  );
+
   private readonly refreshers: (() => void)[] = [];
 
   constructor(version: string) {

@@ -4,6 +4,7 @@ import { Ajv2020 } from 'ajv/dist/2020.js';
 import { plainToInstance } from 'class-transformer';
 import { validateSync } from 'class-validator';
 import { FeedQuery, ListAuditEventsQuery, VerifyBody } from '../../apps/api/audit.dto.js';
+import * as documentDtos from '../../apps/api/documents.dto.js';
 import * as memoryDtos from '../../apps/api/memories.dto.js';
 import { FeedbackBody } from '../../apps/api/search.dto.js';
 import * as sessionDtos from '../../apps/api/sessions.dto.js';
@@ -250,6 +251,29 @@ describe('The OpenAPI document', () => {
     await ask('POST', '/v1/search/retry?x=1');
   });
 
+  it('R-O8 describes every answer of documents', async () => {
+    const d = '/v1/documents';
+    const created = await ask('PUT', d, { file_path: 'doc/a.md', content: '# A', metadata: { a: 1 } });
+    expect(created.status).toBe(201);
+    const { id } = created.body as { id: number };
+    expect((await ask('PUT', d, { file_path: 'doc/a.md', content: '# B' })).status).toBe(200);
+    await ask('PUT', d, { file_path: 'doc/a.md' });
+    await ask('PUT', d, { file_path: 'doc/a.md', content: '# C' }, { 'if-match': '"7"' });
+    const { headers } = await ask('GET', `${d}/${id}`);
+    expect((await ask('GET', `${d}/${id}`, undefined, { 'if-none-match': headers.get('etag')! })).status).toBe(304);
+    await ask('GET', `${d}/0`);
+    await ask('GET', `${d}?limit=1`);
+    await ask('GET', `${d}?limit=0`);
+    await ask('POST', `${d}/search`, { query: 'b', explain: true });
+    await ask('POST', `${d}/search`, { query: ' ' });
+    const { body } = await ask('POST', `${d}/sync`);
+    await ask('POST', `${d}/sync`, { directory: '/etc' });
+    await ask('GET', `/v1/operations/${(body as { id: string }).id}`);
+    await ask('GET', '/v1/operations/none');
+    await ask('DELETE', `${d}/${id}`);
+    await ask('DELETE', `${d}/${id}`);
+  });
+
   it('R-O8 describes every answer of the audit log and of health', async () => {
     await ask('GET', '/v1/audit/events?limit=2');
     await ask('GET', '/v1/audit/events?limit=1000');
@@ -433,6 +457,33 @@ describe('The OpenAPI document', () => {
           limit: 1,
           cursor: 'c',
         },
+      ],
+      [
+        'PutDocumentBody',
+        documentDtos.PutDocumentBody,
+        { file_path: 'a.md', content: 'c', title: 't', document_type: 'plan', metadata: {} },
+      ],
+      ['SyncDocumentsBody', documentDtos.SyncDocumentsBody, { directory: 'd' }],
+      [
+        'SearchDocumentsBody',
+        documentDtos.SearchDocumentsBody,
+        {
+          query: 'q',
+          mode: 'hybrid',
+          fusion: 'rrf',
+          document_type: 'plan',
+          path_prefix: 'p',
+          filter: {},
+          limit: 1,
+          threshold: 0.5,
+          weights: { semantic: 1, keyword: 0 },
+          explain: true,
+        },
+      ],
+      [
+        'GET /v1/documents',
+        documentDtos.ListDocumentsQuery,
+        { document_type: 'plan', sync_status: 'stale', path_prefix: 'p', filter: '{}', limit: 1, cursor: 'c' },
       ],
       ['GET /v1/audit/feed', FeedQuery, { after: 1 }],
     ];

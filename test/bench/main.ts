@@ -1,5 +1,6 @@
 import { bulk } from './bulk.bench.js';
 import { crashes } from './crashes.bench.js';
+import { documents } from './documents.bench.js';
 import { locomo } from './locomo.bench.js';
 import { reads } from './reads.bench.js';
 import { print, type Figure } from './report.js';
@@ -11,6 +12,7 @@ const parts: Record<string, [title: string, run: () => Promise<Figure[]>]> = {
   reads: ['Reads', reads],
   bulk: ['Bulk, growth and memory', bulk],
   crashes: ['Crashes', crashes],
+  documents: ['Documents', documents],
   locomo: ['Retrieval', locomo],
 };
 

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { auditEvents, decideStep, positionAt, SqliteAuditLog, type Step } from '#audit-log';
 import { assembleWriter, catalog, reads } from '#assembly';
+import { document } from '#documents';
 import { embeddingBacklog, LocalEmbedder, type EmbeddingModel } from '#search';
 import { session, sessionsToArchive } from '#sessions';
 import { Database, sql, type Sql } from '#storage';
@@ -42,6 +43,9 @@ describe('R-S5 Each index serves a query of the product:', () => {
   const events = (filter: object): unknown => auditEvents.run(db, { order: 'desc', ...page, ...filter });
   const sessions = (filter: object): unknown => read('sessions.page', { ...page, ...filter });
   const memories = (filter: object): unknown => read('memories.page', { ...page, ...filter });
+  const documentsOf = (filter: object): unknown => read('documents.page', { ...page, ...filter });
+  const aDocument = (): string =>
+    house.db.one<{ file_path: string }>(sql`SELECT file_path FROM document_index WHERE chunk_count > 0`)!.file_path;
   const execute = (step: Step) => log.execute({ caller: caller(), steps: [step] });
   const address = { namespace: 'user:alice', key: 'tea' };
   const living = (): string =>
@@ -105,6 +109,13 @@ describe('R-S5 Each index serves a query of the product:', () => {
     idx_memory_episodic_ttl: () => memories({ filter: { expires_at: { gte: now, lt: '2026-02-01' } } }),
     idx_memory_session: () => execute(decideStep(session, { type: 'DeleteSession', session_id: living() })),
     idx_memory_deletions_address: () => memories({ as_of: 300 }),
+    idx_document_file_path: () => read('documents.at-path', 'docs/a.md'),
+    idx_document_type_created: () => documentsOf({ document_type: 'plan', filter: { created_at: { gte: now } } }),
+    idx_document_sync_status: () => documentsOf({ sync_status: 'synced' }),
+    idx_document_content_hash: () => read('documents.with-hash', 'f'.repeat(64)),
+    idx_document_updated: () => documentsOf({}),
+    idx_embeddings_document_chunk: () =>
+      execute(decideStep(document, { type: 'RemoveDocument', file_path: aDocument() })),
     idx_metrics_name_timestamp: () => log.chore('catch-up', 'activity'),
     idx_search_entries_subject: () => log.chore('catch-up', 'search'),
     idx_embeddings_model_hash: () => embed(1),

@@ -1,5 +1,6 @@
 import { decideStep, type SqliteAuditLog, type Step } from '#audit-log';
 import { DomainError, streamName, type Json, type JsonObject } from '#kernel';
+import { document, DOCUMENT_TYPES, readDocument } from '#documents';
 import { memory, MEMORY_TYPES } from '#memories';
 import { feedback, FEEDBACK_SIGNALS } from '#search';
 import { session, SESSION_STATUSES, EVENT_TYPES, type NewSessionEvent, type StateDelta } from '#sessions';
@@ -14,7 +15,8 @@ export interface Lived {
 
 /**
  * Lives a rich life on a log: sessions with state in every scope, forks, ends and deletions; memories that change,
- * go, come back, are published, and refer to sessions. The same seed is the same life.
+ * go, come back, are published, and refer to sessions; documents that are written, become unreadable, move and go. The
+ * same seed is the same life.
  */
 export async function live(log: SqliteAuditLog, seed: number, works: number): Promise<Lived> {
   const choose = chooser(seed);
@@ -47,6 +49,7 @@ const STATE_KEYS = ['mood', 'session:turn', 'user:language', 'app:theme', 'proje
 function work(choose: Chooser, timestamp: string, n: number): Step[] {
   if (n % 60 === 59) return [judge(n, timestamp)];
   if (choose.chance(0.08)) return fork(choose, timestamp);
+  if (choose.chance(0.08)) return [documentStep(choose)];
   return Array.from({ length: choose.chance(0.15) ? 3 : 1 }, () => step(choose, timestamp));
 }
 
@@ -143,6 +146,28 @@ function fork(choose: Chooser, timestamp: string): Step[] {
     create(choose, fork_id, { session_id: sessionId(choose), version: copies.length }),
     decideStep(session, { type: 'AppendEvents', session_id: fork_id, events: copies, copied: true }),
   ];
+}
+
+const DOCUMENTS = [...Array(12).keys()].map((n) => `docs/naïve 🎉/${n}.md`);
+
+function documentStep(choose: Chooser): Step {
+  const file_path = choose.one(DOCUMENTS);
+  if (choose.chance(0.2))
+    return decideStep(document, { type: 'ReportUnreadable', file_path, title: 'b', reason: 'is binary' });
+  if (choose.chance(0.2)) return decideStep(document, { type: 'RemoveDocument', file_path });
+  const section = (n: number): string =>
+    `# Part ${n}\n\n${choose.one(['tea ', 'naïve ', '語 ']).repeat(choose.below(300))}\n\n`;
+  const content = Array.from({ length: choose.below(4) }, (_, n) => section(n)).join('');
+  const given = choose.chance(0.5)
+    ? {}
+    : { document_type: choose.one(DOCUMENT_TYPES), metadata: { rank: choose.below(4) } };
+  const origin = choose.one(['api', 'folder'] as const);
+  return decideStep(document, {
+    type: 'IndexDocument',
+    file_path,
+    origin,
+    ...readDocument({ file_path, content, ...given }),
+  });
 }
 
 const events = (choose: Chooser, timestamp: string): NewSessionEvent[] =>
