@@ -107,8 +107,9 @@ async function quiet(writer: { depth: number }): Promise<void> {
   for (let waited = 0; writer.depth > 0 && waited < 1000; waited += 10) await sleep(10);
 }
 
-async function catchUp({ auditLog, metrics }: House, name: string): Promise<number> {
+async function catchUp({ auditLog, metrics, writer }: House, name: string): Promise<number> {
   try {
+    await quiet(writer);
     const { events } = await auditLog.chore<Turn>('catch-up', name);
     return events > 0 ? 0 : CATCH_UP_IDLE;
   } catch (error) {

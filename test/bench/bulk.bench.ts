@@ -8,7 +8,9 @@ const MEMORIES = 100_000;
 export async function bulk(): Promise<Figure[]> {
   const server = await startVariant('full');
   const begin = performance.now();
-  await send(`${server.url}/v1/memories/import`, 'POST', lines(MEMORIES), { 'content-type': 'application/x-ndjson' });
+  await send(`${server.url}/v1/memories/import`, 'POST', memoryLines(MEMORIES), {
+    'content-type': 'application/x-ndjson',
+  });
   const rate = MEMORIES / ((performance.now() - begin) / 1000);
 
   await send(`${server.url}/v1/sessions`, 'POST', { session_id: 'short', app_name: 'bench', user_id: 'u' });
@@ -61,7 +63,8 @@ async function fresh(url: string, n: number): Promise<string> {
   return session_id;
 }
 
-function lines(count: number): string {
+/** Memories as lines of an import, spread over a thousand users. */
+export function memoryLines(count: number): string {
   let text = '';
   for (let n = 0; n < count; n++) {
     text += `${JSON.stringify({ namespace: `user:bench${n % 1000}`, key: `k${n}`, value: { text: 'The quick brown fox jumps over the lazy dog.', n }, metadata: { source: 'bench' } })}\n`;

@@ -1,5 +1,6 @@
 import { bulk } from './bulk.bench.js';
 import { crashes } from './crashes.bench.js';
+import { embedding } from './embedding.bench.js';
 import { documents } from './documents.bench.js';
 import { locomo } from './locomo.bench.js';
 import { reads } from './reads.bench.js';
@@ -12,6 +13,7 @@ const parts: Record<string, [title: string, run: () => Promise<Figure[]>]> = {
   reads: ['Reads', reads],
   bulk: ['Bulk, growth and memory', bulk],
   crashes: ['Crashes', crashes],
+  embedding: ['Embedding beside writes', embedding],
   documents: ['Documents', documents],
   locomo: ['Retrieval', locomo],
 };

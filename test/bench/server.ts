@@ -7,6 +7,7 @@ import { createApp } from '../../apps/api/app.js';
 /**
  * The API as the benchmark compares it:
  * - `full`: as it is shipped;
+ * - `no-background`: without the background work, embedding included;
  * - `no-database`: the same routes, validation and handlers, over a log and reads that answer constants;
  * - `per-request`: the same writer on the main thread, one transaction for each request.
  */
@@ -23,6 +24,7 @@ process.send?.('ready');
 function variants(open: House): Record<string, () => House> {
   return {
     full: () => open,
+    'no-background': () => open,
     'no-database': () => ({ ...open, auditLog: constantLog(open), reads: constantReads(open) }),
     'per-request': () => ({ ...open, auditLog: new SqliteAuditLog(open.db, catalog, onThisThread(open)) }),
   };
