@@ -3,6 +3,7 @@ import { crashes } from './crashes.bench.js';
 import { locomo } from './locomo.bench.js';
 import { reads } from './reads.bench.js';
 import { print, type Figure } from './report.js';
+import { vectors } from './vectors.bench.js';
 import { writes } from './writes.bench.js';
 
 /** `npm run bench [-- part …]`: each figure beside its floor or peer, measured in the same run. */
@@ -11,6 +12,7 @@ const parts: Record<string, [title: string, run: () => Promise<Figure[]>]> = {
   reads: ['Reads', reads],
   bulk: ['Bulk, growth and memory', bulk],
   crashes: ['Crashes', crashes],
+  vectors: ['Vectors', vectors],
   locomo: ['Retrieval', locomo],
 };
 
