@@ -116,14 +116,9 @@ const NOTHING: { scores: Scores; matched: ReadonlyMap<number, string[]> } = { sc
 function byWords(db: Reader, corpus: Corpus, query: string, kept: number): typeof NOTHING {
   const expression = matchExpression(query);
   if (expression === null) return NOTHING;
-  const { words, table, row, where } = corpus;
-  const found = db.all<{ id: number }>(
-    sql`SELECT w.rowid AS id FROM ${raw(words)} w JOIN ${raw(table)} ON ${raw(row)}.id = w.rowid
-        WHERE ${raw(words)} MATCH ${expression} AND ${where}
-        ORDER BY bm25(${raw(words)}, 1.0, 0.5) LIMIT ${Math.max(WORD_CANDIDATES, 2 * kept)}`,
-  );
+  const found = wordCandidates(db, corpus, expression, Math.max(WORD_CANDIDATES, 2 * kept));
   const scorer = new WordScorer(queryWords(query), statisticsOf(db, corpus));
-  const texts = corpus.texts(found.map(({ id }) => id));
+  const texts = corpus.texts(found);
   const scored = [...texts]
     .map(([id, { text, metadata }]) => ({ id, ...scorer.score(text, metadata) }))
     .filter(({ score }) => score > 0)
@@ -133,6 +128,53 @@ function byWords(db: Reader, corpus: Corpus, query: string, kept: number): typeo
     scores: new Map(scored.map(({ id, score }) => [id, score])),
     matched: new Map(scored.map(({ id, matched }) => [id, matched])),
   };
+}
+
+/** With at most so many entries that pass, they are listed before the word index is asked, not looked up for each match. */
+const FEW = 5_000;
+
+/**
+ * The best by FTS5's own order that pass the filter. A common word is in every third text, and to look up the row of each
+ * match costs more than to rank them all: so either those who pass are listed first, or the best are looked up afterwards
+ * and, when too few of them pass, all. The answer is the same.
+ */
+function wordCandidates(db: Reader, corpus: Corpus, expression: string, wanted: number): number[] {
+  const { table, row, where, narrowed, needsRow, past } = corpus;
+  const words = raw(corpus.words);
+  const matching = sql`${words} MATCH ${expression}`;
+  const bestFirst = sql`ORDER BY bm25(${words}, 1.0, 0.5), w.rowid`;
+  const idsOf = (statement: Sql): number[] => db.all<{ id: number }>(statement).map(({ id }) => id);
+  if (narrowed && !past && entriesUpTo(db, corpus, FEW)) {
+    // The + keeps SQLite from asking the word index anew for each of them.
+    return idsOf(
+      sql`SELECT w.rowid AS id FROM ${words} w
+          WHERE ${matching} AND +w.rowid IN (SELECT ${raw(row)}.id FROM ${raw(table)} WHERE ${where})
+          ${bestFirst} LIMIT ${wanted}`,
+    );
+  }
+  if (!narrowed && !needsRow && !past) {
+    const best = idsOf(sql`SELECT w.rowid AS id FROM ${words} w WHERE ${matching} ${bestFirst} LIMIT ${2 * wanted}`);
+    const passing = new Set(
+      idsOf(
+        sql`SELECT ${raw(row)}.id AS id FROM ${raw(table)}
+            WHERE ${raw(row)}.id IN (SELECT value FROM json_each(${JSON.stringify(best)})) AND ${where}`,
+      ),
+    );
+    if (passing.size >= wanted || best.length < 2 * wanted)
+      return best.filter((id) => passing.has(id)).slice(0, wanted);
+  }
+  return idsOf(
+    sql`SELECT w.rowid AS id FROM ${words} w JOIN ${raw(table)} ON ${raw(row)}.id = w.rowid
+        WHERE ${matching} AND ${where} ${bestFirst} LIMIT ${wanted}`,
+  );
+}
+
+function entriesUpTo(db: Reader, { entries }: Corpus, most: number): boolean {
+  const { count } = db.one<{ count: number }>(
+    sql`SELECT count(*) AS count FROM (SELECT 1 FROM search_entries e
+        WHERE e.to_position IS NULL AND ${entries} LIMIT ${most + 1})`,
+  )!;
+  return count <= most;
 }
 
 function byMeaning(db: Reader, corpus: Corpus, query: NonNullable<TextQuery['meaning']>, kept: number): Scores {
