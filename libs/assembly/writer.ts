@@ -25,10 +25,12 @@ export interface ParkText {
 export function assembleWriter(db: Database): Writer {
   const projections = new Projections(db, new LogReader(db, catalog), projectors);
   const log = new LogWriter(db, catalog, (events) => projections.onAppend(events));
-  const transactor = new Transactor(db, log, deciders, reads, catalog);
+  const transactor = new Transactor(db, log, deciders, reads, catalog, () => projections.settle());
   db.transaction(() => projections.register(new Date().toISOString()));
   return new Writer(db, log, transactor, {
     onBegin: () => projections.onBegin(),
+    onUndo: (position) => projections.onUndo(position),
+    onRead: () => projections.settle(),
     onEnd: (position) => projections.onEnd(position),
     chores: {
       'catch-up': (name) => projections.turn(projectors.find((projector) => projector.name === name)!),

@@ -94,6 +94,8 @@ export class Transactor {
     private readonly deciders: Map<string, AnyDecider>,
     private readonly reads: Map<string, AnyRead>,
     catalog: EventCatalog,
+    /** Before a read: what this work has appended must be there for it. */
+    private readonly onRead: () => void = () => undefined,
   ) {
     this.log = new LogReader(db, catalog);
   }
@@ -147,7 +149,10 @@ export class Transactor {
   }
 
   private perform(step: Step, caller: Caller): unknown {
-    if ('read' in step) return this.reads.get(step.read)!.run(this.db, step.input);
+    if ('read' in step) {
+      this.onRead();
+      return this.reads.get(step.read)!.run(this.db, step.input);
+    }
     const decider = this.deciders.get(step.decider)!;
     const stream = decider.stream(step.command);
     const before = this.load(decider, stream);

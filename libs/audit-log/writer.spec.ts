@@ -517,7 +517,13 @@ function writerOn(db: Database, onBegin: () => void): Writer {
   const log = new LogWriter(db, catalog, (events) => projections.onAppend(events));
   const deciders = new Map<string, AnyDecider>([[memory.name, memory]]);
   const transactor = new Transactor(db, log, deciders, new Map(), catalog);
-  return new Writer(db, log, transactor, { onBegin, onEnd: (position) => projections.onEnd(position), chores: {} });
+  return new Writer(db, log, transactor, {
+    onBegin,
+    onUndo: (position) => projections.onUndo(position),
+    onRead: () => projections.settle(),
+    onEnd: (position) => projections.onEnd(position),
+    chores: {},
+  });
 }
 
 /** Leaves room for so many pages only; returns how many pages there are. */

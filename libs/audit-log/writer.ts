@@ -14,6 +14,10 @@ export type Settled = { value: Receipt | WorkAnswer | unknown } | { error: unkno
 export interface WriterHooks {
   /** Before the first request of a batch: inline projections that lag behind catch up. */
   onBegin(): void;
+  /** After a request was undone: the log ends at this position again. */
+  onUndo(position: number): void;
+  /** Before anything is read in the transaction. */
+  onRead(): void;
   /** After the last one: inline checkpoints move to this position. */
   onEnd(position: number): void;
   /** Maintenance that writes: one turn of a catch-up projection, pruning. */
@@ -51,11 +55,14 @@ export class Writer {
 
   private settle(request: WriterRequest): Settled {
     try {
+      // What others have written is projected outside of the savepoint that may undo this request.
+      if (reads(request)) this.hooks.onRead();
       return { value: this.db.savepoint(() => this.handle(request)) };
     } catch (error) {
       // Some failures (a full disk) roll back everything: then nobody in this batch was served.
       if (!this.db.inTransaction) throw error;
       this.log.refresh();
+      this.hooks.onUndo(this.log.position);
       return { error: storageError(error) };
     }
   }
@@ -71,6 +78,9 @@ export class Writer {
     }
   }
 }
+
+const reads = (request: WriterRequest): boolean =>
+  request.kind === 'execute' && request.work.steps.some((step) => 'read' in step);
 
 /** What SQLite's refusals mean to a client. */
 function storageError(error: unknown): unknown {

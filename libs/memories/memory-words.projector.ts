@@ -10,6 +10,7 @@ import { memoryText } from './memory.searchable.js';
  */
 export const memoryWordsProjector = projector<MemoryWritten>('memory-words', {
   mode: 'inline',
+  together: true,
   tables: ['memory_words'],
   on: {
     MemoryWritten: ({ position, data: { value, metadata } }) => [

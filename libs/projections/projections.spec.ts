@@ -45,6 +45,8 @@ describe('R-A5 A projection', () => {
     const log = new LogWriter(db, catalog, (events) => projections.onAppend(events));
     const writer = new Writer(db, log, new Transactor(db, log, deciders, new Map(), catalog), {
       onBegin: () => projections.onBegin(),
+      onUndo: (position) => projections.onUndo(position),
+      onRead: () => projections.settle(),
       onEnd: (position) => projections.onEnd(position),
       chores: {},
     });

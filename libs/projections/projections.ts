@@ -18,6 +18,9 @@ const PAGE = 500;
  */
 export class Projections {
   private readonly inline: Projector[];
+  private readonly together: Projector[];
+  /** Events of this transaction that the projectors which go together have not seen. */
+  private waiting: Recorded[] = [];
 
   constructor(
     private readonly db: Database,
@@ -25,6 +28,7 @@ export class Projections {
     private readonly projectors: Projector[],
   ) {
     this.inline = projectors.filter(({ mode }) => mode === 'inline');
+    this.together = this.inline.filter(({ together }) => together);
   }
 
   /** Makes the checkpoints of new projectors, at position 0: they fill themselves from the whole log. */
@@ -39,11 +43,25 @@ export class Projections {
 
   /** Projects what has just been appended, in the transaction that appends it. */
   onAppend(events: Recorded[]): void {
-    for (const projector of this.inline) this.apply(projector, events);
+    for (const projector of this.inline) if (!projector.together) this.apply(projector, events);
+    this.waiting.push(...events);
+  }
+
+  /** Projects what has waited for others of its transaction. */
+  settle(): void {
+    const events = this.waiting;
+    this.waiting = [];
+    for (const projector of this.together) this.apply(projector, events);
+  }
+
+  /** Forgets what was appended after a position and has been undone. */
+  onUndo(position: number): void {
+    this.waiting = this.waiting.filter((event) => event.position <= position);
   }
 
   /** Brings inline projections to the head: after an upgrade, or when a program without them wrote. */
   onBegin(): void {
+    this.waiting = [];
     const { position } = this.log.head();
     for (const projector of this.inline) {
       if (this.checkpoint(projector.name) === position) continue;
@@ -55,6 +73,7 @@ export class Projections {
 
   /** Moves the checkpoints of all inline projections past what {@link onAppend} has projected. */
   onEnd(position: number): void {
+    this.settle();
     // Only its own: another program's projectors on this file have not seen these events.
     const own = join(
       this.inline.map(({ name }) => sql`${name}`),

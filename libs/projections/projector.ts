@@ -6,6 +6,11 @@ export interface Projector {
   name: string;
   /** `inline`: rows are there when the write is answered. `catch-up`: they follow, and writes do not pay for them. */
   mode: 'inline' | 'catch-up';
+  /**
+   * Inline, but once for all writes of a transaction: for a full-text index, which makes a segment of its own of whatever
+   * a savepoint brings. Rows are there before anybody is answered, and before anything is read in the transaction.
+   */
+  together?: true;
   /** The tables it owns: only this projector writes to them. */
   tables: string[];
   on: Record<string, (event: Recorded) => Sql[]>;
