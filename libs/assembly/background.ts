@@ -104,7 +104,7 @@ const secondsSince = (time: string | null): number =>
 
 /** Waits until no write waits, but not for ever: under constant load the backlog still gets smaller. */
 async function quiet(writer: { depth: number }): Promise<void> {
-  for (let waited = 0; writer.depth > 0 && waited < 1000; waited += 10) await sleep(10);
+  for (let waited = 0; writer.depth > 0 && waited < 2000; waited += 10) await sleep(10);
 }
 
 async function catchUp({ auditLog, metrics, writer }: House, name: string): Promise<number> {

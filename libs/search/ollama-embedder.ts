@@ -1,4 +1,3 @@
-import { Ollama } from 'ollama';
 import { DomainError } from '#kernel';
 import { RefusedTexts, type Embedder, type QueryVector } from './embeddings.js';
 
@@ -60,6 +59,8 @@ export class OllamaEmbedder implements Embedder {
 
 async function vectors(host: string, model: string, input: string[], timeout: number): Promise<unknown[][]> {
   const signal = AbortSignal.timeout(timeout);
+  // Loaded when it is needed: every thread comes by here, and hardly one of them asks a model.
+  const { Ollama } = await import('ollama');
   const ollama = new Ollama({ host, fetch: (url, init) => fetch(url, { ...init, signal, redirect: 'error' }) });
   const answer: unknown = await ollama.embed({ model, input, truncate: true }).catch((error: unknown) => {
     throw explained(error, host, model);
