@@ -6,7 +6,7 @@ import { reads } from '#assembly';
 import { LocalEmbedder, registerModel, storeVector, type EmbeddingModel } from '#search';
 import { Database, migrate, readMigrations, sql, type Sql } from '#storage';
 import { nearest } from '../../libs/search/nearest.js';
-import { ms, type Figure } from './report.js';
+import { ms, times, type Figure } from './report.js';
 import { quantile } from './running.js';
 
 const DIMENSIONS = 768;
@@ -193,9 +193,9 @@ async function searchFigures(db: Database, data: Data, size: number, model: Embe
   return [
     {
       what: `${label(data, size)}: hybrid against its slower half, p50`,
-      measured: `${ms(half['hybrid']!)} / ${ms(slower)}`,
-      target: `keyword ${ms(half['keyword']!)}, semantic ${ms(half['semantic']!)}; at most their sum`,
-      ok: half['hybrid']! <= 1.3 * (half['keyword']! + half['semantic']!),
+      measured: `${times(half['hybrid']! / slower)} (${ms(half['hybrid']!)})`,
+      target: `≤ 1.3 ×; keyword ${ms(half['keyword']!)}, semantic ${ms(half['semantic']!)}`,
+      ok: half['hybrid']! <= 1.3 * slower,
     },
   ];
 }
