@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { decideStep, type SqliteAuditLog } from '#audit-log';
 import { DomainError, type Caller } from '#kernel';
-import type { Turn } from '#projections';
+import { projectionStatus, type Turn } from '#projections';
 import { embeddingBacklog, fillVectors, type EmbeddingModel } from '#search';
 import { session, sessionsToArchive } from '#sessions';
 import { systemCaller } from './caller.js';
@@ -107,7 +107,10 @@ async function quiet(writer: { depth: number }): Promise<void> {
   for (let waited = 0; writer.depth > 0 && waited < 2000; waited += 10) await sleep(10);
 }
 
-async function catchUp({ auditLog, metrics, writer }: House, name: string): Promise<number> {
+async function catchUp({ auditLog, metrics, writer, reads }: House, name: string): Promise<number> {
+  // Looking costs microseconds here, a turn that finds nothing costs the writer a transaction.
+  const status = reads.point(projectionStatus, null).find((projection) => projection.name === name);
+  if (status?.lag === 0) return CATCH_UP_IDLE;
   try {
     await quiet(writer);
     const { events } = await auditLog.chore<Turn>('catch-up', name);
