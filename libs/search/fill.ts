@@ -66,7 +66,17 @@ async function ask(
     if (!refused) throw error;
     // A server in trouble refuses everything: is it these texts, or would it refuse any?
     await embedder.embed([ANY_TEXT]);
-    return batch.length > 1 ? undefined : [error];
+    return batch.length > 1 ? undefined : askAgain(embedder, batch[0]!);
+  }
+}
+
+/** Others are taken: either this text is the reason, or the trouble has passed while we looked. */
+async function askAgain(embedder: Embedder, { text }: MissingText): Promise<(Float32Array | RefusedTexts)[]> {
+  try {
+    return await embedder.embed([text]);
+  } catch (error) {
+    if (error instanceof RefusedTexts) return [error];
+    throw error;
   }
 }
 

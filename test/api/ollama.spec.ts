@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { startOllama, type Behaviour, type OllamaDouble } from '../support/ollama-double.js';
 import { client, startServer, temporaryDirectory, type TestServer } from '../support/server.js';
@@ -194,6 +195,8 @@ describe('R-D5 With Ollama', () => {
     await server.stop();
     double.behaviour = 'missing';
     await start();
+    // Log lines are written together, up to half a second late.
+    for (let looked = 0; looked < 100 && !server.output().includes('ollama pull'); looked++) await sleep(50);
     expect(server.output()).toContain('ollama pull nomic-embed-text');
   });
 });
