@@ -1,24 +1,12 @@
 import { ApiProperty } from '@nestjs/swagger';
-import { Type } from 'class-transformer';
-import {
-  IsBoolean,
-  IsIn,
-  IsInt,
-  IsNumber,
-  IsObject,
-  IsString,
-  Max,
-  MaxLength,
-  Min,
-  MinLength,
-  ValidateNested,
-} from 'class-validator';
+import { IsIn, IsObject, IsString, MaxLength, MinLength } from 'class-validator';
 import { DOCUMENT_TYPES, SYNC_STATUSES, type DocumentType, type SyncStatus } from '#documents';
 import type { JsonObject } from '#kernel';
 import { ANY_OBJECT } from './http/schemas.js';
 import { MayBeLeftOut } from './http/optional.js';
 import { PageQuery } from './http/page.dto.js';
-import { ScoreDetailsBody, SearchWeights } from './memories.dto.js';
+import { SearchQueryBody } from './http/search-query.dto.js';
+import { ScoreDetailsBody } from './memories.dto.js';
 
 const MAX_PATH = 1024;
 
@@ -83,21 +71,7 @@ export class SyncDocumentsBody {
   directory?: string;
 }
 
-export class SearchDocumentsBody {
-  @IsString()
-  @MinLength(1)
-  @MaxLength(10_000)
-  query!: string;
-
-  @MayBeLeftOut()
-  @IsIn(['hybrid', 'semantic', 'keyword'])
-  mode: 'hybrid' | 'semantic' | 'keyword' = 'hybrid';
-
-  /** How the halves of a hybrid search are joined: their scores by weights, or their ranks. */
-  @MayBeLeftOut()
-  @IsIn(['weighted', 'rrf'])
-  fusion: 'weighted' | 'rrf' = 'weighted';
-
+export class SearchDocumentsBody extends SearchQueryBody {
   @MayBeLeftOut()
   @IsIn(DOCUMENT_TYPES)
   document_type?: DocumentType;
@@ -107,37 +81,6 @@ export class SearchDocumentsBody {
   @IsString()
   @MaxLength(MAX_PATH)
   path_prefix?: string;
-
-  /** As in lists. */
-  @ApiProperty(ANY_OBJECT)
-  @MayBeLeftOut()
-  @IsObject()
-  filter?: JsonObject;
-
-  @ApiProperty({ type: 'integer' })
-  @MayBeLeftOut()
-  @IsInt()
-  @Min(1)
-  @Max(100)
-  limit: number = 10;
-
-  /** Smallest score of a result, 0 to 1. */
-  @MayBeLeftOut()
-  @IsNumber()
-  @Min(0)
-  @Max(1)
-  threshold: number = 0;
-
-  @MayBeLeftOut()
-  @IsObject()
-  @ValidateNested()
-  @Type(() => SearchWeights)
-  weights?: SearchWeights;
-
-  /** Say how each score came about. */
-  @MayBeLeftOut()
-  @IsBoolean()
-  explain: boolean = false;
 }
 
 export class DocumentBody {

@@ -6,7 +6,6 @@ import {
   IsBoolean,
   IsIn,
   IsInt,
-  IsNumber,
   IsObject,
   IsOptional,
   IsString,
@@ -15,14 +14,13 @@ import {
   Min,
   MinLength,
   ValidateBy,
-  ValidateNested,
 } from 'class-validator';
-import { Type } from 'class-transformer';
 import type { JsonObject } from '#kernel';
 import { MEMORY_TYPES, type MemoryType } from '#memories';
 import { ANY_OBJECT, ANY_VALUE, nullable } from './http/schemas.js';
 import { PageQuery } from './http/page.dto.js';
 import { MayBeLeftOut } from './http/optional.js';
+import { SearchQueryBody } from './http/search-query.dto.js';
 
 /** Ten years: whoever wants longer wants for ever. */
 const MAX_TTL_SECONDS = 315_360_000;
@@ -202,36 +200,8 @@ class ListNamespacesOperation {
   limit: number = 100;
 }
 
-export class SearchWeights {
-  @MayBeLeftOut()
-  @IsNumber()
-  @Min(0)
-  @Max(1)
-  semantic: number = 0.7;
-
-  @MayBeLeftOut()
-  @IsNumber()
-  @Min(0)
-  @Max(1)
-  keyword: number = 0.3;
-}
-
-/** What a search asks for, alone or in a batch. */
-export class SearchFields {
-  @IsString()
-  @MinLength(1)
-  @MaxLength(10_000)
-  query!: string;
-
-  @MayBeLeftOut()
-  @IsIn(['hybrid', 'semantic', 'keyword'])
-  mode: 'hybrid' | 'semantic' | 'keyword' = 'hybrid';
-
-  /** How the halves of a hybrid search are joined: their scores by weights, or their ranks. */
-  @MayBeLeftOut()
-  @IsIn(['weighted', 'rrf'])
-  fusion: 'weighted' | 'rrf' = 'weighted';
-
+/** What a search of memories asks for, alone or in a batch. */
+export class SearchFields extends SearchQueryBody {
   /** Whole segments: `user:al` does not match `user:alice`. */
   @MayBeLeftOut()
   @IsString()
@@ -241,37 +211,6 @@ export class SearchFields {
   @MayBeLeftOut()
   @IsIn(MEMORY_TYPES)
   memory_type?: MemoryType;
-
-  /** As in lists. */
-  @ApiProperty(ANY_OBJECT)
-  @MayBeLeftOut()
-  @IsObject()
-  filter?: JsonObject;
-
-  @ApiProperty({ type: 'integer' })
-  @MayBeLeftOut()
-  @IsInt()
-  @Min(1)
-  @Max(100)
-  limit: number = 10;
-
-  /** Smallest score of a result, 0 to 1. */
-  @MayBeLeftOut()
-  @IsNumber()
-  @Min(0)
-  @Max(1)
-  threshold: number = 0;
-
-  @MayBeLeftOut()
-  @IsObject()
-  @ValidateNested()
-  @Type(() => SearchWeights)
-  weights?: SearchWeights;
-
-  /** Say how each score came about. */
-  @MayBeLeftOut()
-  @IsBoolean()
-  explain: boolean = false;
 }
 
 export class SearchMemoriesBody extends SearchFields {
