@@ -3,6 +3,7 @@ import { APP_FILTER } from '@nestjs/core';
 import { type House } from '#assembly';
 import { AssemblyModule } from '#assembly/module';
 import { AuditController } from './audit.controller.js';
+import { ContextController } from './context.controller.js';
 import { DocumentsController } from './documents.controller.js';
 import { HealthController, HOUSE } from './health.controller.js';
 import { Draining } from './http/draining.js';
@@ -23,6 +24,7 @@ export class ApiModule {
         SessionsController,
         MemoriesController,
         NamespacesController,
+        ContextController,
         DocumentsController,
         OperationsController,
         SearchController,

@@ -36,6 +36,7 @@ import {
 } from '#memories/module';
 import { SearchIds } from '#search';
 import { Metrics } from '#telemetry';
+import { asOfText } from './http/as-of.js';
 import { By } from './http/caller.js';
 import { parseFilter } from './http/filter.js';
 import { ndjson } from './http/ndjson.js';
@@ -136,7 +137,7 @@ export class MemoriesController {
   async search(@By() by: Caller, @Body() body: SearchMemoriesBody): Promise<SearchMemoriesResult> {
     const begin = performance.now();
     const { as_of, ...asked } = body;
-    const input = { ...toSearch(asked), as_of: as_of === undefined ? undefined : String(as_of) };
+    const input = { ...toSearch(asked), as_of: asOfText(as_of) };
     const { mode, degraded, results }: MemorySearchAnswer = await this.queries.execute(new SearchMemories(by, input));
     this.metrics.searchDuration.observe({ mode }, (performance.now() - begin) / 1000);
     if (degraded) this.metrics.searchDegraded.inc();

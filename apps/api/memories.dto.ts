@@ -13,10 +13,10 @@ import {
   MaxLength,
   Min,
   MinLength,
-  ValidateBy,
 } from 'class-validator';
 import type { JsonObject } from '#kernel';
 import { MEMORY_TYPES, type MemoryType } from '#memories';
+import { TimeOrPosition } from './http/as-of.js';
 import { ANY_OBJECT, ANY_VALUE, nullable } from './http/schemas.js';
 import { PageQuery } from './http/page.dto.js';
 import { MayBeLeftOut } from './http/optional.js';
@@ -215,14 +215,8 @@ export class SearchFields extends SearchQueryBody {
 
 export class SearchMemoriesBody extends SearchFields {
   /** A log position or an ISO-8601 time: what would have been found then. */
-  @ApiProperty({ oneOf: [{ type: 'string', maxLength: 40 }, { type: 'integer' }] })
-  @MayBeLeftOut()
-  @ValidateBy({ name: 'momentOrPosition', validator: { validate: isTextOrPosition } })
+  @TimeOrPosition()
   as_of?: string | number;
-}
-
-function isTextOrPosition(value: unknown): boolean {
-  return typeof value === 'string' ? [...value].length <= 40 : Number.isInteger(value);
 }
 
 class SearchOperation extends SearchFields {

@@ -11,6 +11,7 @@ import { SearchModule } from '#search/module';
 import { ReaderPool, ReadSide } from '#storage';
 import { Log, Metrics, Operations } from '#telemetry';
 import { Config } from './config.js';
+import { ContextModule } from './context.module.js';
 import type { House } from './house.js';
 
 /** An open house as Nest providers: the tokens are the classes themselves. */
@@ -32,9 +33,20 @@ export class AssemblyModule {
     return {
       module: AssemblyModule,
       global: true,
-      imports: [CqrsModule.forRoot(), AuditLogModule, SessionsModule, MemoriesModule, DocumentsModule, SearchModule],
+      imports: [
+        CqrsModule.forRoot(),
+        AuditLogModule,
+        SessionsModule,
+        MemoriesModule,
+        DocumentsModule,
+        SearchModule,
+        ContextModule,
+      ],
       providers,
       exports: [...providers.map(({ provide }) => provide), CqrsModule],
     };
   }
 }
+
+export { SynthesizeContext, type SynthesizedContext } from './context.commands.js';
+export { GetContext, ListContexts, type GivenContext } from './context.queries.js';

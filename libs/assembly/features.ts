@@ -7,6 +7,7 @@ import { sessions } from '#sessions';
 import type { AnyDecider, EventCatalog } from '#kernel';
 import { readRegistry } from '#storage';
 import { activityProjector } from './activity.projector.js';
+import { contexts } from './context.js';
 
 /** Start reading here: everything the product knows how to decide, project and answer. */
 const features: Feature[] = [
@@ -14,6 +15,7 @@ const features: Feature[] = [
   memories,
   documents,
   search([memorySearchable, documentSearchable]),
+  contexts,
   {
     catalog: {},
     deciders: [],

@@ -1,6 +1,9 @@
 export { startBackground } from './background.js';
 export { systemCaller } from './caller.js';
 export { Config, ConfigError, readConfig } from './config.js';
+export { context } from './context.decider.js';
+export { CONTEXT_PARTS, type ContextPart } from './context.events.js';
+export type { Context, ContextMemory, ContextSummary, Provenance, Shadowed } from './context.reads.js';
 export { catalog, projectors, reads } from './features.js';
 export { migrateFile, openHouse, sizeOf, type House } from './house.js';
 export { PROJECT_ROOT, VERSION } from './project.js';

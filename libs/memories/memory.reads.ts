@@ -1,5 +1,5 @@
 import { below, decodeCursor, notFound, toPage, type Json, type JsonObject, type Page } from '#kernel';
-import { and, compileFilter, defineRead, sql, type Field, type Reader, type Sql } from '#storage';
+import { and, compileFilter, defineRead, join, sql, type Field, type Reader, type Sql } from '#storage';
 import type { MemoryRef, MemoryType } from './memory.events.js';
 
 export interface Memory {
@@ -126,6 +126,8 @@ export const memoryHistory = defineRead('memories.history', (db, input: HistoryI
 export interface MemoriesFilter {
   /** Whole segments: `user:al` does not match `user:alice`. */
   namespace_prefix?: string;
+  /** In any of these. */
+  namespaces?: string[];
   memory_type?: MemoryType;
   key_prefix?: string;
   created_by?: string;
@@ -134,6 +136,8 @@ export interface MemoriesFilter {
   /** ISO-8601 UTC, inclusive. */
   updated_before?: string;
   include_deleted?: boolean;
+  /** Only what an agent may be told at this time, ISO-8601 UTC. */
+  told_at?: string;
   filter?: Json;
 }
 
@@ -168,6 +172,24 @@ export function memoriesById(db: Reader, ids: number[], asOf: number | undefined
   return new Map(rows.map(toMemory).map((memory) => [memory.id, memory]));
 }
 
+/**
+ * Of each of these namespaces and what lies below it, which memories have one of these keys: for each namespace, type and
+ * key the newest one.
+ */
+export function overriding(
+  db: Reader,
+  { namespaces, keys, ...filter }: { namespaces: string[]; keys: string[]; told_at: string; as_of?: number },
+): { scope: string; memory_type: MemoryType; key: string; id: number }[] {
+  return namespaces.flatMap((scope) => {
+    const conditions = memoryConditions({ ...filter, namespace_prefix: scope });
+    return db.all<{ scope: string; memory_type: MemoryType; key: string; id: number }>(
+      sql`SELECT ${scope} AS scope, memory_type, key, max(id) AS id FROM memory_entries m
+          WHERE ${and(conditions)} AND key IN (SELECT value FROM json_each(${JSON.stringify(keys)}))
+          GROUP BY memory_type, key`,
+    );
+  });
+}
+
 export interface ExportInput extends Pick<MemoriesFilter, 'namespace_prefix' | 'memory_type'> {
   /** Only ids above this one. */
   after: number;
@@ -195,9 +217,11 @@ export const operationOf = defineRead('memories.operation-of', (db, id: number):
 
 /** The filter of lists and searches, over `memory_entries m`. */
 export function memoryConditions(filter: MemoriesFilter & { as_of?: number }): Sql[] {
-  const { namespace_prefix, memory_type, key_prefix, created_by, updated_after, updated_before, as_of } = filter;
+  const { namespace_prefix, namespaces, memory_type, key_prefix, created_by, updated_after, updated_before, as_of } =
+    filter;
   const conditions: Sql[] = [];
   if (namespace_prefix !== undefined) conditions.push(inNamespace(namespace_prefix));
+  if (namespaces !== undefined) conditions.push(sql`(${join(namespaces.map(inNamespace), ' OR ', '0')})`);
   // One type of three narrows less than a namespace does, which SQLite cannot know.
   if (memory_type !== undefined) conditions.push(sql`likely(memory_type = ${memory_type})`);
   if (key_prefix !== undefined) conditions.push(sql`substr(key, 1, ${[...key_prefix].length}) = ${key_prefix}`);
@@ -211,8 +235,18 @@ export function memoryConditions(filter: MemoriesFilter & { as_of?: number }): S
     conditions.push(sql`id <= ${as_of}`, sql`(replaced_at IS NULL OR replaced_at > ${as_of})`);
     if (filter.include_deleted !== true) conditions.push(sql`NOT ${deletedAt(as_of)}`);
   }
+  if (filter.told_at !== undefined) conditions.push(mayBeTold(filter.told_at, as_of));
   if (filter.filter !== undefined) conditions.push(compileFilter(filter.filter, memoryField, FILTER_FIELDS));
   return conditions;
+}
+
+/**
+ * What keeps a memory from agents though it is there: its time is over, or it went into another one. The place for whatever
+ * else may: contexts, searches and lists ask here.
+ */
+function mayBeTold(at: string, asOf: number | undefined): Sql {
+  const superseded = asOf === undefined ? sql`consolidated_into IS NULL` : sql`ifnull(consolidated_into > ${asOf}, 1)`;
+  return sql`(expires_at IS NULL OR expires_at > ${at}) AND ${superseded}`;
 }
 
 function inNamespace(namespacePrefix: string): Sql {

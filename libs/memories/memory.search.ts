@@ -1,15 +1,19 @@
 import { below, type Json, type JsonObject } from '#kernel';
 import { metadataWords, searchTexts, type Corpus, type Found, type SearchMode, type TextQuery } from '#search';
-import { and, defineRead, sql, type Reader, type Sql } from '#storage';
+import { and, defineRead, join, sql, type Reader, type Sql } from '#storage';
 import { memoriesById, memoryConditions, type Memory } from './memory.reads.js';
 import type { MemoryType } from './memory.events.js';
 import { memoryText } from './memory.searchable.js';
 
 export interface MemorySearchInput extends TextQuery {
   namespace_prefix?: string;
+  /** In any of these. */
+  namespaces?: string[];
   memory_type?: MemoryType;
   filter?: Json;
   as_of?: number;
+  /** Only what an agent may be told at this time, ISO-8601 UTC. */
+  told_at?: string;
   explain: boolean;
 }
 
@@ -31,10 +35,10 @@ export const MEMORY_WORDS = { words: 'memory_words', vocabulary: 'memory_vocabul
 
 /** Memories by meaning and by words, best first. The filter is that of lists, applied inside the search. */
 export const searchMemories = defineRead('memories.search', (db, input: MemorySearchInput): MemorySearchAnswer => {
-  const { namespace_prefix, memory_type, filter, as_of, explain, ...query } = input;
+  const { namespace_prefix, namespaces, memory_type, filter, as_of, told_at, explain, ...query } = input;
   const { mode, meaning } = query;
   const degraded = mode !== 'keyword' && meaning === undefined;
-  const corpus = memoryCorpus(db, { namespace_prefix, memory_type, filter, as_of });
+  const corpus = memoryCorpus(db, { namespace_prefix, namespaces, memory_type, filter, as_of, told_at });
   // Without meaning there are still words, whatever was asked for.
   const found = searchTexts(db, corpus, degraded ? { ...query, mode: 'keyword' } : query);
   const memories = memoriesById(
@@ -50,7 +54,10 @@ export const searchMemories = defineRead('memories.search', (db, input: MemorySe
   return { mode, degraded, results };
 });
 
-type Filter = Pick<MemorySearchInput, 'namespace_prefix' | 'memory_type' | 'filter' | 'as_of'>;
+type Filter = Pick<
+  MemorySearchInput,
+  'namespace_prefix' | 'namespaces' | 'memory_type' | 'filter' | 'as_of' | 'told_at'
+>;
 
 function memoryCorpus(db: Reader, filter: Filter): Corpus {
   const where = and(memoryConditions(filter));
@@ -60,7 +67,8 @@ function memoryCorpus(db: Reader, filter: Filter): Corpus {
     row: 'm',
     where,
     entries: entryConditions(filter),
-    narrowed: filter.namespace_prefix !== undefined || filter.memory_type !== undefined,
+    narrowed:
+      filter.namespace_prefix !== undefined || filter.namespaces !== undefined || filter.memory_type !== undefined,
     needsRow: filter.filter !== undefined,
     past: filter.as_of !== undefined,
     texts: (ids) => {
@@ -79,17 +87,21 @@ function memoryCorpus(db: Reader, filter: Filter): Corpus {
 }
 
 /** What stands in the search entries, too. */
-function entryConditions({ namespace_prefix, memory_type }: Filter): Sql {
+function entryConditions({ namespace_prefix, namespaces, memory_type }: Filter): Sql {
   const conditions = [];
-  if (namespace_prefix === undefined) conditions.push(sql`e.source = 'memory'`);
-  else {
-    const { prefix, from, to } = below(namespace_prefix);
-    // One range that the index can walk; the + keeps SQLite from preferring the index on the source, which narrows nothing.
-    conditions.push(sql`+e.source = 'memory' AND e.namespace >= ${prefix} AND e.namespace < ${to}`);
-    conditions.push(sql`(e.namespace = ${prefix} OR e.namespace >= ${from})`);
-  }
+  if (namespace_prefix === undefined && namespaces === undefined) conditions.push(sql`e.source = 'memory'`);
+  // The + keeps SQLite from preferring the index on the source, which narrows nothing.
+  else conditions.push(sql`+e.source = 'memory'`);
+  if (namespace_prefix !== undefined) conditions.push(entryIn(namespace_prefix));
+  if (namespaces !== undefined) conditions.push(sql`(${join(namespaces.map(entryIn), ' OR ', '0')})`);
   if (memory_type !== undefined) conditions.push(sql`e.memory_type = ${memory_type}`);
   return and(conditions);
+}
+
+/** One range that the index can walk. */
+function entryIn(namespacePrefix: string): Sql {
+  const { prefix, from, to } = below(namespacePrefix);
+  return sql`(e.namespace >= ${prefix} AND e.namespace < ${to} AND (e.namespace = ${prefix} OR e.namespace >= ${from}))`;
 }
 
 const textOf = (value: string): string => memoryText(JSON.parse(value) as JsonObject);

@@ -23,6 +23,8 @@ export interface Reader {
   one<Row>(statement: Sql): Row | undefined;
   all<Row>(statement: Sql): Row[];
   iterate<Row>(statement: Sql): IterableIterator<Row>;
+  /** Several questions about one and the same moment, whatever is written meanwhile. */
+  snapshot<T>(work: () => T): T;
 }
 
 export interface RunResult {
@@ -95,7 +97,10 @@ export class Database implements Reader {
     }
   }
 
-  /** Runs `work` so that its failure undoes only its own statements; inside a transaction. */
+  /**
+   * Runs `work` so that its failure undoes only its own statements. Outside a transaction it is one by itself, and a reader
+   * then sees the database as it was at its first statement.
+   */
   savepoint<T>(work: () => T): T {
     this.run(SAVEPOINT);
     try {
@@ -110,6 +115,10 @@ export class Database implements Reader {
       }
       throw error;
     }
+  }
+
+  snapshot<T>(work: () => T): T {
+    return this.savepoint(work);
   }
 
   get inTransaction(): boolean {

@@ -4,10 +4,10 @@ import type { Reader } from './database.js';
 import type { ReadReply, ReadRequest } from './reader-pool.js';
 import type { AnyRead } from './reads.js';
 
-/** The inside of a reader thread: answers one read at a time on its own connection. */
+/** The inside of a reader thread: answers one read at a time on its own connection, each about one moment. */
 export function hostReads(port: MessagePort, db: Reader, reads: Map<string, AnyRead>): void {
   port.on('message', ({ id, read, input }: ReadRequest) => {
-    port.postMessage(answer(id, () => reads.get(read)!.run(db, input)));
+    port.postMessage(answer(id, () => db.snapshot(() => reads.get(read)!.run(db, input))));
   });
 }
 

@@ -71,6 +71,7 @@ export class Metrics {
   );
   readonly embedDuration = this.histogram('abathur_embedding_duration_seconds', 'One turn of the embedder.');
   readonly searchDuration = this.histogram('abathur_search_duration_seconds', 'From a query to its results.', ['mode']);
+  readonly contextDuration = this.histogram('abathur_context_duration_seconds', 'One context, its record included.');
   readonly searchDegraded = this.counter('abathur_search_degraded_total', 'Searches that words alone answered.');
   readonly searchFeedback = this.gauge('abathur_search_feedback', 'Results that somebody chose or judged, so far.', [
     'source',

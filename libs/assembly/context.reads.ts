@@ -1,0 +1,424 @@
+import { decodeCursor, notFound, namespace, toPage, type JsonObject, type Page } from '#kernel';
+import { memoriesById, memoriesPage, overriding, searchMemories, type Memory, type MemoryType } from '#memories';
+import { DEFAULT_WEIGHTS, type QueryMeaning } from '#search';
+import { candidates as namesOf, scopeOf, sessionState, type SessionWithState } from '#sessions';
+import { and, defineRead, sql, type Reader } from '#storage';
+import type { ContextItem, ContextPart, Omitted } from './context.events.js';
+import { fitPrompt, spellPrompt, type Candidate, type Prompt } from './context.prompt.js';
+
+export interface ContextInput {
+  session_id: string;
+  task_id?: string;
+  query?: string;
+  /** What the query means, when there is something that knows it. */
+  meaning?: QueryMeaning;
+  token_budget: number;
+  as_of?: number;
+  /** By which memories have expired or not, ISO-8601 UTC; left out, the time of the entry at `as_of`. */
+  moment?: string;
+}
+
+/** A memory in a context, and how well it answered the query. */
+export interface ContextMemory extends Memory {
+  score: number | null;
+}
+
+/** A memory or a state key that one of a scope that goes before it hides. */
+export interface Shadowed {
+  part: ContextPart;
+  key: string;
+  namespace: string | null;
+  id: number | null;
+  /** What hides it: a memory's id, or a state key. */
+  by: { id: number | null; key: string };
+}
+
+/** What one line of the prompt was made of. */
+export interface Provenance extends Origin {
+  line: number;
+  part: ContextPart;
+}
+interface Origin {
+  id: number | null;
+  namespace: string | null;
+  key: string | null;
+  version: number | null;
+  score: number | null;
+}
+
+export interface Context {
+  /** Log position that was read. */
+  position: number;
+  moment: string;
+  degraded: boolean;
+  session: SessionWithState;
+  task: JsonObject | null;
+  memories: { user: ContextMemory[]; project: ContextMemory[]; app: ContextMemory[]; session: ContextMemory[] };
+  episodes: ContextMemory[];
+  procedures: ContextMemory[];
+  prompt: string;
+  token_count: number;
+  /** One for each record of the prompt, in its order. */
+  provenance: Provenance[];
+  shadowed: Shadowed[];
+  omitted: Omitted;
+  /** Namespaces that were looked into; `null` where there is none. */
+  namespaces: Record<MemoryScope, string | null>;
+  lines: { part: ContextPart; item: ContextItem; record: JsonObject }[];
+}
+
+/** Scopes of memories, in the order in which the same key is looked for. */
+const MEMORY_SCOPES = ['session', 'user', 'app', 'project'] as const;
+type MemoryScope = (typeof MEMORY_SCOPES)[number];
+
+/** How many of each scope and type are considered, the newest, and how many of those that answer the query. */
+const NEWEST = 50;
+const FOUND = 50;
+
+/** Everything an agent should know for its next turn, about one moment. */
+export const contextNow = defineRead('contexts.of', (db, input: ContextInput): Context => {
+  const { session_id, as_of, token_budget } = input;
+  const position = as_of ?? headOf(db);
+  const moment = input.moment ?? timeAt(db, position);
+  const session = sessionState.run(db, { session_id, as_of });
+  const namespaces = namespacesOf(session);
+  const state = stateCandidates(session);
+  const known = memoryCandidates(db, { ...input, moment, namespaces });
+  const fitted = fitPrompt([sessionCandidate(session), ...state.candidates, ...known.candidates], token_budget);
+  const degraded = input.query !== undefined && input.meaning === undefined;
+  return {
+    ...present(session, fitted, known.memories),
+    position,
+    moment,
+    degraded,
+    namespaces,
+    shadowed: [...state.shadowed, ...known.shadowed],
+    omitted: fitted.omitted,
+  };
+});
+
+/** A context that was recorded: what was asked, and what it was made of. */
+export interface RecordedContext {
+  context_id: string;
+  session_id: string;
+  task_id: string | null;
+  query: string | null;
+  token_budget: number;
+  as_of: number | null;
+  created_by: string;
+  created_at: string;
+  format: number;
+  prompt_sha256: string;
+  context: Context;
+}
+
+interface ContextRow extends ContextSummaryRow {
+  moment: string;
+  degraded: number;
+  format: number;
+  omitted: string;
+}
+
+/** What was given then, spelled again from what it was made of; without what was hidden, which nobody was given. */
+export const recordedContext = defineRead('contexts.recorded', (db, context_id: string): RecordedContext => {
+  const row = db.one<ContextRow>(
+    sql`SELECT id, context_id, session_id, task_id, query, token_budget, as_of, position, moment, degraded, format,
+          token_count, prompt_sha256, omitted, created_by, created_at
+        FROM contexts WHERE context_id = ${context_id}`,
+  );
+  if (row === undefined) throw notFound('context', context_id);
+  const { id, position, moment, degraded, omitted, token_count: _, ...told } = row;
+  const items = db.all<{ part: ContextPart; memory_id: number | null; state_key: string | null; score: number | null }>(
+    sql`SELECT part, memory_id, state_key, score FROM context_items WHERE context_id = ${id} ORDER BY place`,
+  );
+  const session = sessionState.run(db, { session_id: row.session_id, as_of: position });
+  const memories = memoriesById(
+    db,
+    items.flatMap(({ memory_id }) => memory_id ?? []),
+    position,
+  );
+  const candidates = items.flatMap(({ part, memory_id, state_key, score }) => {
+    if (memory_id !== null) {
+      const memory = memories.get(memory_id);
+      return memory === undefined ? [] : [memoryCandidate(part, memory, score)];
+    }
+    return state_key === null ? [sessionCandidate(session)] : [stateCandidate(session, state_key)];
+  });
+  return {
+    ...told,
+    context: {
+      ...present(session, spellPrompt(candidates), memories),
+      position,
+      moment,
+      degraded: degraded === 1,
+      namespaces: namespacesOf(session),
+      shadowed: [],
+      omitted: JSON.parse(omitted) as Omitted,
+    },
+  };
+});
+
+export interface ContextSummary {
+  id: string;
+  session_id: string;
+  task_id: string | null;
+  query: string | null;
+  token_budget: number;
+  as_of: number | null;
+  /** Log position that was read. */
+  position: number;
+  token_count: number;
+  prompt_sha256: string;
+  created_by: string;
+  created_at: string;
+}
+
+interface ContextSummaryRow extends Omit<ContextSummary, 'id'> {
+  id: number;
+  context_id: string;
+}
+
+export interface ContextsInput {
+  session_id?: string;
+  /** Contexts that were given this version of a memory. */
+  memory_id?: number;
+  limit: number;
+  cursor?: string;
+}
+
+/** Recorded contexts, newest first. */
+export const contextsPage = defineRead(
+  'contexts.page',
+  (db, { limit, cursor, ...filter }: ContextsInput): Page<ContextSummary> => {
+    const list = ['contexts', filter];
+    const conditions = [];
+    if (filter.session_id !== undefined) conditions.push(sql`c.session_id = ${filter.session_id}`);
+    if (filter.memory_id !== undefined) {
+      conditions.push(
+        sql`c.id IN (SELECT i.context_id FROM context_items i WHERE i.memory_id IS NOT NULL AND i.memory_id = ${filter.memory_id})`,
+      );
+    }
+    const [last] = decodeCursor<[number]>(list, cursor) ?? [];
+    if (last !== undefined) conditions.push(sql`c.id < ${last}`);
+    const rows = db.all<ContextSummaryRow>(
+      sql`SELECT id, context_id, session_id, task_id, query, token_budget, as_of, position, token_count, prompt_sha256,
+            created_by, created_at
+          FROM contexts c WHERE ${and(conditions)} ORDER BY c.id DESC LIMIT ${limit + 1}`,
+    );
+    return toPage(
+      list,
+      rows,
+      limit,
+      ({ id }) => [id],
+      ({ id: _, context_id, ...row }) => ({ id: context_id, ...row }),
+    );
+  },
+);
+
+export const contextReads = [contextNow, recordedContext, contextsPage];
+
+const headOf = (db: Reader): number =>
+  db.one<{ position: number }>(sql`SELECT coalesce(max(position), 0) AS position FROM audit`)!.position;
+
+const timeAt = (db: Reader, position: number): string =>
+  db.one<{ time: string }>(sql`SELECT timestamp AS time FROM audit WHERE position = ${position}`)?.time ?? '';
+
+/** Where memories for this session may be. A name that can be no segment of a namespace has none. */
+function namespacesOf({ session_id, user_id, app_name, project_id }: SessionWithState): Context['namespaces'] {
+  const below = (scope: MemoryScope, name: string | null): string | null => {
+    if (name === null || name.includes(':')) return null;
+    try {
+      return namespace(`${scope}:${name}`);
+    } catch {
+      return null;
+    }
+  };
+  return {
+    session: below('session', session_id),
+    user: below('user', user_id),
+    app: below('app', app_name),
+    project: below('project', project_id),
+  };
+}
+
+const sessionCandidate = ({ session_id, app_name, user_id, project_id, status }: SessionWithState): Candidate => ({
+  item: { part: 'session' },
+  record: { session_id, app_name, user_id, project_id, status },
+});
+
+const stateCandidate = ({ state }: SessionWithState, state_key: string): Candidate => ({
+  item: { part: 'state', state_key },
+  record: { key: state_key, value: state[state_key] ?? null },
+});
+
+/** State by scope, and of the same bare name only what goes first. */
+function stateCandidates(session: SessionWithState): { candidates: Candidate[]; shadowed: Shadowed[] } {
+  const shadowed: Shadowed[] = [];
+  const keys = Object.keys(session.state).filter((key) => {
+    const winner = namesOf(bareName(key)).find((name) => Object.hasOwn(session.state, name))!;
+    if (winner === key) return true;
+    shadowed.push({ part: 'state', key, namespace: null, id: null, by: { id: null, key: winner } });
+    return false;
+  });
+  const rank = (key: string): number => MEMORY_SCOPES.indexOf(scopeOf(key) as MemoryScope);
+  const ordered = keys.toSorted((a, b) => rank(a) - rank(b));
+  return { candidates: ordered.map((key) => stateCandidate(session, key)), shadowed };
+}
+
+const bareName = (key: string): string =>
+  namesOf('').some((prefix) => prefix !== '' && key.startsWith(prefix)) ? key.slice(key.indexOf(':') + 1) : key;
+
+interface Known {
+  candidates: Candidate[];
+  memories: Map<number, Memory>;
+  shadowed: Shadowed[];
+}
+
+type MemoriesInput = Omit<ContextInput, 'moment'> & { moment: string; namespaces: Context['namespaces'] };
+
+/** Memories that may be told: what answers the query first, then the newest of each part in turn. */
+function memoryCandidates(db: Reader, input: MemoriesInput): Known {
+  const scopes = MEMORY_SCOPES.filter((scope) => input.namespaces[scope] !== null);
+  if (scopes.length === 0) return { candidates: [], memories: new Map(), shadowed: [] };
+  const found = searched(db, input, scopes);
+  const scores = new Map(found.map(({ id, score }) => [id, score]));
+  const turns = inTurns(newestOf(db, input, scopes));
+  const ordered = [...new Map([...found, ...turns].map((memory) => [memory.id, memory])).values()];
+  const { kept, shadowed } = withoutShadowed(db, input, ordered);
+  return {
+    candidates: kept.map((memory) => memoryCandidate(partOf(memory), memory, scores.get(memory.id) ?? null)),
+    memories: new Map(kept.map((memory) => [memory.id, memory])),
+    shadowed,
+  };
+}
+
+function searched(db: Reader, { query, meaning, as_of, moment, namespaces }: MemoriesInput, scopes: MemoryScope[]) {
+  if (query === undefined) return [];
+  const { results } = searchMemories.run(db, {
+    query,
+    meaning,
+    mode: 'hybrid',
+    fusion: 'weighted',
+    weights: DEFAULT_WEIGHTS,
+    limit: FOUND,
+    threshold: 0,
+    explain: false,
+    namespaces: scopes.map((scope) => namespaces[scope]!),
+    as_of,
+    told_at: moment,
+  });
+  return results;
+}
+
+/** The newest memories of each part; with a query, episodes are only those that answer it. */
+function newestOf(db: Reader, { query, as_of, moment, namespaces }: MemoriesInput, scopes: MemoryScope[]): Memory[][] {
+  const newest = (scope: MemoryScope, memory_type: MemoryType): Memory[] =>
+    memoriesPage.run(db, { namespace_prefix: namespaces[scope]!, memory_type, as_of, told_at: moment, limit: NEWEST })
+      .items;
+  const together = (memory_type: MemoryType): Memory[] =>
+    scopes
+      .flatMap((scope) => newest(scope, memory_type))
+      .toSorted((a, b) => (a.updated_at === b.updated_at ? b.id - a.id : a.updated_at < b.updated_at ? 1 : -1));
+  return [
+    ...scopes.map((scope) => newest(scope, 'semantic')),
+    together('procedural'),
+    ...(query === undefined ? [together('episodic')] : []),
+  ];
+}
+
+/** The first of each list, then the second of each, and so on. */
+function inTurns<T>(lists: T[][]): T[] {
+  const longest = Math.max(0, ...lists.map(({ length }) => length));
+  return Array.from({ length: longest }, (_, n) => lists.flatMap((list) => list.slice(n, n + 1))).flat();
+}
+
+/** Of memories of one type with the same key, those of the scope that goes first; they take the place of the others. */
+function withoutShadowed(
+  db: Reader,
+  { as_of, moment, namespaces }: MemoriesInput,
+  memories: Memory[],
+): { kept: Memory[]; shadowed: Shadowed[] } {
+  const rank = (name: string): number => MEMORY_SCOPES.indexOf(name.slice(0, name.indexOf(':')) as MemoryScope);
+  const lower = memories.filter(({ namespace: name }) => rank(name) > 0);
+  const before = MEMORY_SCOPES.slice(0, Math.max(0, ...lower.map(({ namespace: name }) => rank(name))));
+  const found = overriding(db, {
+    namespaces: before.flatMap((scope) => namespaces[scope] ?? []),
+    keys: [...new Set(lower.map(({ key }) => key))],
+    told_at: moment,
+    as_of,
+  });
+  const first = new Map<string, { id: number; rank: number }>();
+  for (const { scope, memory_type, key, id } of found) {
+    const name = JSON.stringify([memory_type, key]);
+    if (!first.has(name)) first.set(name, { id, rank: rank(scope) });
+  }
+  const winners = new Map<number, number>();
+  for (const { id, namespace: name, memory_type, key } of lower) {
+    const winner = first.get(JSON.stringify([memory_type, key]));
+    if (winner !== undefined && winner.rank < rank(name)) winners.set(id, winner.id);
+  }
+  const known = memoriesById(db, [...new Set(winners.values())], as_of);
+  const kept = memories.map((memory) => known.get(winners.get(memory.id) ?? -1) ?? memory);
+  const shadowed = memories
+    .filter(({ id }) => winners.has(id))
+    .map((memory) => ({
+      part: partOf(memory),
+      key: memory.key,
+      namespace: memory.namespace,
+      id: memory.id,
+      by: { id: winners.get(memory.id)!, key: memory.key },
+    }));
+  return { kept: [...new Map(kept.map((memory) => [memory.id, memory])).values()], shadowed };
+}
+
+function partOf({ memory_type, namespace: name }: Memory): ContextPart {
+  if (memory_type === 'procedural') return 'procedures';
+  if (memory_type === 'episodic') return 'episodes';
+  return `memories.${name.slice(0, name.indexOf(':')) as MemoryScope}`;
+}
+
+function memoryCandidate(part: ContextPart, memory: Memory, score: number | null): Candidate {
+  const { id, namespace: name, key, version, updated_at, value } = memory;
+  return {
+    item: { part, memory_id: id, ...(score === null ? {} : { score }) },
+    record: { id, namespace: name, key, version, ...(part === 'episodes' ? { time: updated_at } : {}), value },
+  };
+}
+
+/** The parts of a prompt, by their names in the answer. */
+function present(session: SessionWithState, fitted: Omit<Prompt, 'omitted'>, memories: Map<number, Memory>) {
+  const { prompt, token_count, lines } = fitted;
+  const of = (part: ContextPart): ContextMemory[] =>
+    lines.flatMap(({ item }) =>
+      item.part === part ? [{ ...memories.get(item.memory_id!)!, score: item.score ?? null }] : [],
+    );
+  return {
+    session,
+    task: null,
+    memories: {
+      user: of('memories.user'),
+      project: of('memories.project'),
+      app: of('memories.app'),
+      session: of('memories.session'),
+    },
+    episodes: of('episodes'),
+    procedures: of('procedures'),
+    prompt,
+    token_count,
+    provenance: lines.map(({ line, item, record }) => provenance(line, item, record)),
+    lines: lines.map(({ item, record }) => ({ part: item.part, item, record })),
+  };
+}
+
+function provenance(line: number, { part, score, state_key }: ContextItem, record: JsonObject): Provenance {
+  const { id, namespace: name, key, version } = record as { [field in keyof Origin]?: Origin[field] };
+  return {
+    line,
+    part,
+    id: id ?? null,
+    namespace: name ?? null,
+    key: key ?? state_key ?? null,
+    version: version ?? null,
+    score: score ?? null,
+  };
+}
