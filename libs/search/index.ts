@@ -15,11 +15,11 @@ export const search = (searchables: Searchable[]): Feature => ({
   reads: [...searchReads, feedbackTotals, searchIdKey],
 });
 
-export { closeness, RefusedTexts, type Embedder, type QueryVector } from './embeddings.js';
+export { closeness, RefusedTexts, type Embedder, type QueryMeaning, type QueryVector } from './embeddings.js';
 export { fillVectors, type FillPorts, type Filling } from './fill.js';
 export { fuseRanks, fuseWeighted, DEFAULT_WEIGHTS, type Weights } from './fuse.js';
 export { LocalEmbedder } from './local-embedder.js';
-export { Meaning, type QueryMeaning } from './meaning.js';
+export { Meaning } from './meaning.js';
 export { halved, type HalvedSearch } from './halves.js';
 export { sequenceOf } from './neighbours.js';
 export { OllamaEmbedder } from './ollama-embedder.js';

@@ -1,9 +1,8 @@
 import { and, sql, type Reader, type Sql } from '#storage';
-import { closeness } from './embeddings.js';
+import { closeness, type QueryMeaning } from './embeddings.js';
 import { byScore, fuseRanks, fuseWeighted, type Fused, type Weights } from './fuse.js';
 import { asksQuestion, shareWithNeighbours, type Place, type Shared } from './neighbours.js';
 import { nearest } from './nearest.js';
-import type { QueryMeaning } from './meaning.js';
 import { WordScorer, type CorpusStatistics, type WordScore } from './word-score.js';
 import { matchAny, queryWords, type QueryWord } from './words.js';
 
