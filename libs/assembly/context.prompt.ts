@@ -1,4 +1,4 @@
-import type { Json, JsonObject } from '#kernel';
+import type { JsonObject } from '#kernel';
 import { CONTEXT_PARTS, type ContextItem, type ContextPart, type Omitted } from './context.events.js';
 import { countTokens } from './tokens.js';
 
@@ -55,23 +55,23 @@ export function fitPrompt(candidates: Candidate[], budget: number): Prompt {
   const omitted: Omitted = {};
   candidates.forEach((candidate, index) => {
     const { part } = candidate.item;
-    const line = spell(candidate.record);
     const opened = taken.has(part);
     const wrapping = opened ? 0 : cost([openingOf(part), closingOf(part)]);
     const first = index === 0 || taken.size > 0;
-    if (first && room.take(line, wrapping, part)) {
-      if (opened) taken.get(part)!.push({ candidate, line });
-      else taken.set(part, [{ candidate, line }]);
-    } else omitted[part] = (omitted[part] ?? 0) + 1;
+    const line = first ? room.take(candidate.record, wrapping, part) : undefined;
+    if (line === undefined) omitted[part] = (omitted[part] ?? 0) + 1;
+    else if (opened) taken.get(part)!.push({ candidate, line });
+    else taken.set(part, [{ candidate, line }]);
   });
-  return { ...assemble(taken), omitted };
+  // The last line has no end.
+  return { ...assemble(taken), token_count: taken.size === 0 ? 0 : budget - room.left - 1, omitted };
 }
 
 /** Candidates in this order and no others, whatever they cost: a prompt that was given before. */
 export const spellPrompt = (candidates: Candidate[]): Prompt => fitPrompt(candidates, Number.MAX_SAFE_INTEGER);
 
-function assemble(taken: Map<ContextPart, { candidate: Candidate; line: string }[]>): Omit<Prompt, 'omitted'> {
-  if (taken.size === 0) return { prompt: '', token_count: 0, lines: [] };
+function assemble(taken: Map<ContextPart, { candidate: Candidate; line: string }[]>): Pick<Prompt, 'prompt' | 'lines'> {
+  if (taken.size === 0) return { prompt: '', lines: [] };
   const text = [...OPEN];
   const lines: Prompt['lines'] = [];
   for (const part of CONTEXT_PARTS) {
@@ -81,27 +81,29 @@ function assemble(taken: Map<ContextPart, { candidate: Candidate; line: string }
     for (const { candidate, line } of held) lines.push({ ...candidate, line: text.push(line) });
     text.push(closingOf(part));
   }
-  const prompt = [...text, CLOSE].join('\n');
-  return { prompt, token_count: countTokens(prompt), lines };
+  return { prompt: [...text, CLOSE].join('\n'), lines };
 }
 
 /** What is left of the budget. */
 class Room {
   private readonly limits = new Map<ContextPart, number>();
 
-  constructor(private left: number) {
+  constructor(public left: number) {
     this.limits.set('state', Math.floor(left / 2));
   }
 
-  take(line: string, wrapping: number, part: ContextPart): boolean {
+  /** The line of a record, when there is room for it. */
+  take(record: JsonObject, wrapping: number, part: ContextPart): string | undefined {
     const limit = Math.min(this.left, this.limits.get(part) ?? Number.MAX_SAFE_INTEGER);
+    const json = JSON.stringify(record);
     // No text has fewer tokens than a fifth of its characters: most of what cannot fit is not counted.
-    if (line.length / 5 + wrapping > limit) return false;
+    if (json.length / 5 + wrapping > limit) return undefined;
+    const line = harmless(json);
     const tokens = cost([line]) + wrapping;
-    if (tokens > limit) return false;
+    if (tokens > limit) return undefined;
     this.left -= tokens;
     if (this.limits.has(part)) this.limits.set(part, this.limits.get(part)! - tokens);
-    return true;
+    return line;
   }
 }
 
@@ -113,7 +115,7 @@ const cost = (lines: string[]): number => lines.reduce((sum, line) => sum + coun
  * backticks and what normalises to them, control, format, private and invisible characters, and the marker of
  * instructions that some models know are spelled `\uXXXX`. Whoever parses the line gets the record as it was.
  */
-export const spell = (record: Json): string => JSON.stringify(record).replace(UNSAFE, escaped);
+const harmless = (json: string): string => json.replace(UNSAFE, escaped);
 
 const UNSAFE = new RegExp(
   [

@@ -1,5 +1,5 @@
 import { decodeCursor, notFound, namespace, toPage, type JsonObject, type Page } from '#kernel';
-import { memoriesById, memoriesPage, overriding, searchMemories, type Memory, type MemoryType } from '#memories';
+import { memoriesById, newestTold, searchMemories, toldByKey, type Memory, type MemoryType } from '#memories';
 import { DEFAULT_WEIGHTS, type QueryMeaning } from '#search';
 import { candidates as namesOf, scopeOf, sessionState, type SessionWithState } from '#sessions';
 import { and, defineRead, sql, type Reader } from '#storage';
@@ -312,17 +312,18 @@ function searched(db: Reader, { query, meaning, as_of, moment, namespaces }: Mem
 
 /** The newest memories of each part; with a query, episodes are only those that answer it. */
 function newestOf(db: Reader, { query, as_of, moment, namespaces }: MemoriesInput, scopes: MemoryScope[]): Memory[][] {
-  const newest = (scope: MemoryScope, memory_type: MemoryType): Memory[] =>
-    memoriesPage.run(db, { namespace_prefix: namespaces[scope]!, memory_type, as_of, told_at: moment, limit: NEWEST })
-      .items;
-  const together = (memory_type: MemoryType): Memory[] =>
-    scopes
-      .flatMap((scope) => newest(scope, memory_type))
-      .toSorted((a, b) => (a.updated_at === b.updated_at ? b.id - a.id : a.updated_at < b.updated_at ? 1 : -1));
+  const newest = (memory_type: MemoryType, among: MemoryScope[]): Memory[] =>
+    newestTold(db, {
+      namespaces: among.map((scope) => namespaces[scope]!),
+      memory_type,
+      as_of,
+      told_at: moment,
+      limit: NEWEST,
+    });
   return [
-    ...scopes.map((scope) => newest(scope, 'semantic')),
-    together('procedural'),
-    ...(query === undefined ? [together('episodic')] : []),
+    ...scopes.map((scope) => newest('semantic', [scope])),
+    newest('procedural', scopes),
+    ...(query === undefined ? [newest('episodic', scopes)] : []),
   ];
 }
 
@@ -340,17 +341,15 @@ function withoutShadowed(
 ): { kept: Memory[]; shadowed: Shadowed[] } {
   const rank = (name: string): number => MEMORY_SCOPES.indexOf(name.slice(0, name.indexOf(':')) as MemoryScope);
   const lower = memories.filter(({ namespace: name }) => rank(name) > 0);
-  const before = MEMORY_SCOPES.slice(0, Math.max(0, ...lower.map(({ namespace: name }) => rank(name))));
-  const found = overriding(db, {
-    namespaces: before.flatMap((scope) => namespaces[scope] ?? []),
-    keys: [...new Set(lower.map(({ key }) => key))],
-    told_at: moment,
-    as_of,
-  });
+  const keys = [...new Set(lower.map(({ key }) => key))];
   const first = new Map<string, { id: number; rank: number }>();
-  for (const { scope, memory_type, key, id } of found) {
-    const name = JSON.stringify([memory_type, key]);
-    if (!first.has(name)) first.set(name, { id, rank: rank(scope) });
+  for (const scope of MEMORY_SCOPES.slice(0, Math.max(0, ...lower.map(({ namespace: name }) => rank(name))))) {
+    const at = namespaces[scope];
+    if (at === null) continue;
+    for (const { memory_type, key, id } of toldByKey(db, { namespace: at, keys, told_at: moment, as_of })) {
+      const name = JSON.stringify([memory_type, key]);
+      if (!first.has(name)) first.set(name, { id, rank: rank(at) });
+    }
   }
   const winners = new Map<number, number>();
   for (const { id, namespace: name, memory_type, key } of lower) {

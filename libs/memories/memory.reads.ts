@@ -172,22 +172,58 @@ export function memoriesById(db: Reader, ids: number[], asOf: number | undefined
   return new Map(rows.map(toMemory).map((memory) => [memory.id, memory]));
 }
 
+export interface NewestInput {
+  namespaces: string[];
+  memory_type: MemoryType;
+  told_at: string;
+  as_of?: number;
+  limit: number;
+}
+
 /**
- * Of each of these namespaces and what lies below it, which memories have one of these keys: for each namespace, type and
- * key the newest one.
+ * The newest that may be told, of all these namespaces together. Looking for them is reading an index; rows are asked for
+ * only of a few more than are wanted, and of all when too many of those may not be told.
  */
-export function overriding(
-  db: Reader,
-  { namespaces, keys, ...filter }: { namespaces: string[]; keys: string[]; told_at: string; as_of?: number },
-): { scope: string; memory_type: MemoryType; key: string; id: number }[] {
-  return namespaces.flatMap((scope) => {
-    const conditions = memoryConditions({ ...filter, namespace_prefix: scope });
-    return db.all<{ scope: string; memory_type: MemoryType; key: string; id: number }>(
-      sql`SELECT ${scope} AS scope, memory_type, key, max(id) AS id FROM memory_entries m
-          WHERE ${and(conditions)} AND key IN (SELECT value FROM json_each(${JSON.stringify(keys)}))
-          GROUP BY memory_type, key`,
+export function newestTold(db: Reader, { namespaces, limit, told_at, ...filter }: NewestInput): Memory[] {
+  const newest = (most: number): Sql => {
+    const each = namespaces.map((namespace) => {
+      const conditions = [entirely(namespace), ...memoryConditions(filter)];
+      return sql`SELECT id, updated_at FROM memory_entries m WHERE ${and(conditions)}`;
+    });
+    return sql`${join(each, ' UNION ALL ', 'SELECT 0, 0')} ORDER BY updated_at DESC, id DESC LIMIT ${most}`;
+  };
+  const told = (most: number): { memories: Memory[]; looked: number } => {
+    const rows = db.all<MemoryRow & { told: number }>(
+      sql`WITH newest (id) AS MATERIALIZED (SELECT id FROM (${newest(most)}))
+          SELECT ${filter.as_of === undefined ? memoryNow : memoryAsOf(filter.as_of)}, ${mayBeTold(told_at, filter.as_of)} AS told
+          FROM memory_entries m WHERE id IN (SELECT id FROM newest) ORDER BY updated_at DESC, id DESC`,
     );
-  });
+    const memories = rows.filter((row) => row.told === 1).slice(0, limit);
+    return { memories: memories.map(toMemory), looked: rows.length };
+  };
+  const most = limit + 10;
+  const { memories, looked } = told(most);
+  return memories.length === limit || looked < most ? memories : told(Number.MAX_SAFE_INTEGER).memories;
+}
+
+/** One range that an index can walk. */
+function entirely(namespacePrefix: string): Sql {
+  const { prefix, from, to } = below(namespacePrefix);
+  return sql`namespace >= ${prefix} AND namespace < ${to} AND (namespace = ${prefix} OR namespace >= ${from})`;
+}
+
+/** Of a namespace and what lies below it, the newest memory of each type that has one of these keys and may be told. */
+export function toldByKey(
+  db: Reader,
+  { namespace, keys, ...filter }: { namespace: string; keys: string[]; told_at: string; as_of?: number },
+): { memory_type: MemoryType; key: string; id: number }[] {
+  // The index that has the keys: without being told, SQLite looks up every row that is alive.
+  return db.all(
+    sql`SELECT memory_type, key, max(id) AS id FROM memory_entries m INDEXED BY idx_memory_namespace_key_version
+        WHERE ${entirely(namespace)} AND key IN (SELECT value FROM json_each(${JSON.stringify(keys)}))
+          AND ${and(memoryConditions(filter))}
+        GROUP BY memory_type, key`,
+  );
 }
 
 export interface ExportInput extends Pick<MemoriesFilter, 'namespace_prefix' | 'memory_type'> {

@@ -4,6 +4,7 @@ import { Ajv2020 } from 'ajv/dist/2020.js';
 import { plainToInstance } from 'class-transformer';
 import { validateSync } from 'class-validator';
 import { FeedQuery, ListAuditEventsQuery, VerifyBody } from '../../apps/api/audit.dto.js';
+import * as contextDtos from '../../apps/api/context.dto.js';
 import * as documentDtos from '../../apps/api/documents.dto.js';
 import * as memoryDtos from '../../apps/api/memories.dto.js';
 import { FeedbackBody } from '../../apps/api/search.dto.js';
@@ -274,6 +275,24 @@ describe('The OpenAPI document', () => {
     await ask('DELETE', `${d}/${id}`);
   });
 
+  it('R-O8 describes every answer of contexts', async () => {
+    const c = '/v1/context';
+    await ask('POST', '/v1/sessions', { session_id: 'ctx', app_name: 'a', user_id: 'u', initial_state: { a: 1 } });
+    const tone = { value: { text: 'be brief' } };
+    await ask('PUT', '/v1/memories/user:u/tone', tone);
+    await ask('PUT', '/v1/memories/app:a/tone', tone);
+    await ask('PUT', '/v1/memories/app:a/how', { ...tone, memory_type: 'procedural' });
+    await ask('PUT', '/v1/memories/user:u/when', { ...tone, memory_type: 'episodic' });
+    await ask('POST', c, { session_id: 'ctx', record: false, token_budget: 100 });
+    const { body } = await ask('POST', c, { session_id: 'ctx', query: 'brief' });
+    await ask('POST', c, { session_id: 'none' });
+    await ask('PUT', '/v1/memories/user:u/tone', { value: { text: 'be long' } });
+    await ask('GET', `${c}/${(body as { id: string }).id}`);
+    await ask('GET', `${c}/none`);
+    await ask('GET', `${c}?session_id=ctx&limit=1`);
+    await ask('GET', `${c}?limit=0`);
+  });
+
   it('R-O8 describes every answer of the audit log and of health', async () => {
     await ask('GET', '/v1/audit/events?limit=2');
     await ask('GET', '/v1/audit/events?limit=1000');
@@ -388,6 +407,12 @@ describe('The OpenAPI document', () => {
           explain: true,
         },
       ],
+      [
+        'SynthesizeContextBody',
+        contextDtos.SynthesizeContextBody,
+        { session_id: 's', task_id: 't', query: 'q', token_budget: 100, as_of: 1, record: false },
+      ],
+      ['GET /v1/context', contextDtos.ListContextsQuery, { session_id: 's', memory_id: 1, limit: 1, cursor: 'c' }],
       ['FeedbackBody', FeedbackBody, { result_id: 1, signal: 'click' }],
       ['VerifyBody', VerifyBody, { from: 1, to: 2 }],
       [

@@ -1,4 +1,5 @@
 import { bulk } from './bulk.bench.js';
+import { context } from './context.bench.js';
 import { crashes } from './crashes.bench.js';
 import { embedding } from './embedding.bench.js';
 import { documents } from './documents.bench.js';
@@ -12,6 +13,7 @@ import { writes } from './writes.bench.js';
 const parts: Record<string, [title: string, run: () => Promise<Figure[]>]> = {
   writes: ['Writes', writes],
   reads: ['Reads', reads],
+  context: ['Context', context],
   bulk: ['Bulk, growth and memory', bulk],
   crashes: ['Crashes', crashes],
   embedding: ['Embedding beside writes', embedding],

@@ -1,3 +1,4 @@
+import { context } from '#assembly';
 import { decideStep, type SqliteAuditLog, type Step } from '#audit-log';
 import { DomainError, streamName, type Json, type JsonObject } from '#kernel';
 import { document, DOCUMENT_TYPES, readDocument } from '#documents';
@@ -48,6 +49,7 @@ const STATE_KEYS = ['mood', 'session:turn', 'user:language', 'app:theme', 'proje
 /** One to three things that happen together. */
 function work(choose: Chooser, timestamp: string, n: number): Step[] {
   if (n % 60 === 59) return [judge(n, timestamp)];
+  if (n % 60 === 29) return [giveContext(n, timestamp)];
   if (choose.chance(0.08)) return fork(choose, timestamp);
   if (choose.chance(0.08)) return [documentStep(choose)];
   return Array.from({ length: choose.chance(0.15) ? 3 : 1 }, () => step(choose, timestamp));
@@ -136,6 +138,31 @@ const judge = (n: number, searched_at: string): Step =>
     result_id: n,
     rank: (n % 10) + 1,
     signal: FEEDBACK_SIGNALS[Math.floor(n / 180) % 3]!,
+  });
+
+/** A context that some agent was given. */
+const giveContext = (n: number, moment: string): Step =>
+  decideStep(context, {
+    type: 'RecordContext',
+    context_id: `context-${n}`,
+    session_id: `s${n % 14}`,
+    task_id: n % 120 === 29 ? null : `t${n % 3}`,
+    query: n % 120 === 29 ? 'naïve 🎉 tea' : null,
+    token_budget: 100 + n,
+    as_of: n % 180 === 29 ? 5 : null,
+    position: 5,
+    moment,
+    degraded: n % 120 === 29,
+    format: 1,
+    items: [
+      { part: 'session' },
+      { part: 'state', state_key: '__proto__' },
+      { part: 'memories.user', memory_id: 1 + (n % 9), score: 1 / 3 },
+      { part: 'episodes', memory_id: 1 + (n % 7) },
+    ],
+    omitted: n % 120 === 29 ? {} : { 'memories.app': 3 },
+    token_count: n,
+    prompt_sha256: n.toString(16).padStart(64, '0'),
   });
 
 /** A new session that begins with what another one has been through. */
