@@ -2,6 +2,7 @@ import { Module, type DynamicModule } from '@nestjs/common';
 import { APP_FILTER } from '@nestjs/core';
 import { type House } from '#assembly';
 import { AssemblyModule } from '#assembly/module';
+import { AgentsController } from './agents.controller.js';
 import { AuditController } from './audit.controller.js';
 import { DocumentsController } from './documents.controller.js';
 import { HealthController, HOUSE } from './health.controller.js';
@@ -12,6 +13,7 @@ import { NamespacesController } from './namespaces.controller.js';
 import { OperationsController } from './operations.controller.js';
 import { SearchController } from './search.controller.js';
 import { SessionsController } from './sessions.controller.js';
+import { TasksController } from './tasks.controller.js';
 
 @Module({})
 export class ApiModule {
@@ -24,6 +26,8 @@ export class ApiModule {
         MemoriesController,
         NamespacesController,
         DocumentsController,
+        TasksController,
+        AgentsController,
         OperationsController,
         SearchController,
         AuditController,

@@ -10,6 +10,7 @@ import { Meaning, SearchIds } from '#search';
 import { SearchModule } from '#search/module';
 import { ReaderPool, ReadSide } from '#storage';
 import { Log, Metrics, Operations } from '#telemetry';
+import { WorkModule } from '#work/module';
 import { Config } from './config.js';
 import type { House } from './house.js';
 
@@ -32,7 +33,15 @@ export class AssemblyModule {
     return {
       module: AssemblyModule,
       global: true,
-      imports: [CqrsModule.forRoot(), AuditLogModule, SessionsModule, MemoriesModule, DocumentsModule, SearchModule],
+      imports: [
+        CqrsModule.forRoot(),
+        AuditLogModule,
+        SessionsModule,
+        MemoriesModule,
+        DocumentsModule,
+        WorkModule,
+        SearchModule,
+      ],
       providers,
       exports: [...providers.map(({ provide }) => provide), CqrsModule],
     };

@@ -6,6 +6,7 @@ import { projectionStatus, type Feature, type Projector } from '#projections';
 import { sessions } from '#sessions';
 import type { AnyDecider, EventCatalog } from '#kernel';
 import { readRegistry } from '#storage';
+import { work } from '#work';
 import { activityProjector } from './activity.projector.js';
 
 /** Start reading here: everything the product knows how to decide, project and answer. */
@@ -13,6 +14,7 @@ const features: Feature[] = [
   sessions,
   memories,
   documents,
+  work,
   search([memorySearchable, documentSearchable]),
   {
     catalog: {},
