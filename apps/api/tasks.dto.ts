@@ -266,7 +266,7 @@ export class TaskBody {
   status!: TaskStatus;
   @ApiProperty(ANY_OBJECT)
   input_data!: JsonObject;
-  @ApiProperty({ type: ['object', 'null'] as never, additionalProperties: true })
+  @ApiProperty({ anyOf: [ANY_OBJECT, { type: 'null' as never }] })
   result_data!: JsonObject | null;
   error_message!: string | null;
   @ApiProperty({ type: 'integer' })

@@ -2,7 +2,7 @@ import { CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import { decideStep, SqliteAuditLog, type Decision, type Written } from '#audit-log';
 import { streamName, type Caller, type JsonObject } from '#kernel';
 import { ReadSide } from '#storage';
-import { agent, type AgentCommand } from './agent.decider.js';
+import { agent, agentOf, type AgentCommand } from './agent.decider.js';
 import type { AgentRegistered, AgentState } from './agent.events.js';
 import { agentAt, type Agent } from './agent.reads.js';
 import { taskStream } from './task.decider.js';
@@ -60,8 +60,8 @@ async function settle(
 ): Promise<Written<Agent>> {
   const step = decideStep(agent, command, { expected: by.if_match, requires });
   const { results, replayed } = await log.execute({ caller: by, steps: [step] });
-  const { version, position } = results[0] as Decision;
-  const value = reads.point(agentAt, { agent_id: command.agent_id, as_of: position });
+  const { stream, version, position } = results[0] as Decision;
+  const value = reads.point(agentAt, { agent_id: agentOf(stream), as_of: position });
   return { value, version, position, repeated: replayed };
 }
 

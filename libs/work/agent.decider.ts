@@ -24,6 +24,9 @@ export type AgentHeld =
 
 export const agentStream = (agentId: string): string => streamName('agent', agentId);
 
+/** The agent whose stream this is. */
+export const agentOf = (stream: string): string => decodeURIComponent(stream.slice(stream.indexOf(':') + 1));
+
 export const agent: Decider<AgentCommand, AgentEvent, AgentHeld> = {
   name: 'agent',
   initial: { held: false },

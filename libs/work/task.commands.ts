@@ -2,7 +2,7 @@ import { CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import { chooseStep, decideStep, SqliteAuditLog, type Decision, type Step, type Written } from '#audit-log';
 import { streamName, type Caller, type JsonObject } from '#kernel';
 import { ReadSide } from '#storage';
-import { task, taskStream, type TaskCommand } from './task.decider.js';
+import { task, taskOf, taskStream, type TaskCommand } from './task.decider.js';
 import type { ProcedureRef, TaskSubmitted } from './task.events.js';
 import { nextTask, startOf, taskAt, type ClaimInput, type Task } from './task.reads.js';
 
@@ -52,7 +52,7 @@ export class SubmitTaskHandler implements ICommandHandler<SubmitTask> {
   async execute({ by, input }: SubmitTask): Promise<Written<Task>> {
     const step = decideStep(task, { type: 'SubmitTask', ...input }, { expected: by.if_match, requires: needed(input) });
     const { results, replayed } = await this.log.execute({ caller: by, steps: [step] });
-    return asOfWrite(this.reads, input.task_id, results[0] as Decision, replayed);
+    return asOfWrite(this.reads, results[0] as Decision, replayed);
   }
 }
 
@@ -67,7 +67,7 @@ export class ClaimTaskHandler implements ICommandHandler<ClaimTask> {
   async execute({ by, input }: ClaimTask): Promise<Written<Task> | null> {
     const { results, replayed } = await this.log.execute({ caller: by, steps: [chooseStep(task, nextTask, input)] });
     const decision = results[0] as Decision | null;
-    return decision && asOfWrite(this.reads, taskOf(decision.stream), decision, replayed);
+    return decision && asOfWrite(this.reads, decision, replayed);
   }
 }
 
@@ -80,14 +80,16 @@ export class ChangeTaskStatusHandler implements ICommandHandler<ChangeTaskStatus
 
   async execute({ by, task_id, change }: ChangeTaskStatus): Promise<Written<Task>> {
     const { results, replayed } = await this.log.execute({ caller: by, steps: [stepOf(task_id, change, by.if_match)] });
-    return asOfWrite(this.reads, task_id, results[0] as Decision, replayed);
+    return asOfWrite(this.reads, results[0] as Decision, replayed);
   }
 }
 
-/** What a task refers to has to be there. */
-const needed = ({ session_id, parent_task_id, dependencies }: TaskSubmitted['data']): string[] => [
+/** What a task refers to has to be there. Whether it refers to itself is for the rules to say. */
+const needed = ({ task_id, session_id, parent_task_id, dependencies }: TaskSubmitted['data']): string[] => [
   ...(session_id === null ? [] : [streamName('session', session_id)]),
-  ...[...(parent_task_id === null ? [] : [parent_task_id]), ...dependencies].map(taskStream),
+  ...[...(parent_task_id === null ? [] : [parent_task_id]), ...dependencies]
+    .filter((id) => id !== task_id)
+    .map(taskStream),
 ];
 
 function stepOf(task_id: string, change: TaskChange, expected: number | undefined): Step {
@@ -99,16 +101,9 @@ function stepOf(task_id: string, change: TaskChange, expected: number | undefine
   return decideStep(task, { type, task_id, ...ending } as TaskCommand, { expected });
 }
 
-const taskOf = (stream: string): string => decodeURIComponent(stream.slice(stream.indexOf(':') + 1));
-
 /** The task as of the write that is being answered, also when the answer is given again later. */
-function asOfWrite(
-  reads: ReadSide,
-  task_id: string,
-  { version, position }: Decision,
-  repeated: boolean,
-): Written<Task> {
-  return { value: reads.point(taskAt, { task_id, as_of: position }), version, position, repeated };
+function asOfWrite(reads: ReadSide, { stream, version, position }: Decision, repeated: boolean): Written<Task> {
+  return { value: reads.point(taskAt, { task_id: taskOf(stream), as_of: position }), version, position, repeated };
 }
 
 export const taskCommandHandlers = [SubmitTaskHandler, ClaimTaskHandler, ChangeTaskStatusHandler];

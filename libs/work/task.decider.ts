@@ -46,6 +46,9 @@ const NEXT: Record<TaskStatus, TaskStatus[]> = {
 
 export const taskStream = (taskId: string): string => streamName('task', taskId);
 
+/** The task whose stream this is. */
+export const taskOf = (stream: string): string => decodeURIComponent(stream.slice(stream.indexOf(':') + 1));
+
 export const task: Decider<TaskCommand, TaskEvent, TaskState> = {
   name: 'task',
   initial: { held: false },

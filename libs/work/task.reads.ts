@@ -115,15 +115,15 @@ export const tasksPage = defineRead('tasks.page', (db, { limit, cursor, ...filte
 const now = (column: string): Sql => ({ text: column, params: [] });
 
 // What a task was is told by the last event of its stream up to then; where nothing came since, by its row.
-const STREAM = `'task:' || replace(replace(task_id, '%', '%25'), ':', '%3A')`;
+const STREAM = `'task:' || replace(replace(tasks.task_id, '%', '%25'), ':', '%3A')`;
 const statusAt = (position: number): Sql =>
-  sql`CASE WHEN position <= ${position} THEN status ELSE (
+  sql`CASE WHEN tasks.position <= ${position} THEN status ELSE (
         SELECT CASE type WHEN 'TaskStarted' THEN 'running' WHEN 'TaskCompleted' THEN 'completed'
                  WHEN 'TaskFailed' THEN 'failed' WHEN 'TaskCancelled' THEN 'cancelled' ELSE 'pending' END
         FROM audit WHERE stream = ${{ text: STREAM, params: [] }} AND audit.position <= ${position}
         ORDER BY stream_version DESC LIMIT 1) END`;
 const agentAt = (position: number): Sql =>
-  sql`CASE WHEN position <= ${position} THEN agent_id ELSE (
+  sql`CASE WHEN tasks.position <= ${position} THEN agent_id ELSE (
         SELECT json_extract(data, '$.agent_id') FROM audit
         WHERE stream = ${{ text: STREAM, params: [] }} AND audit.position <= ${position}
           AND type IN ('TaskStarted', 'TaskRetried')

@@ -49,7 +49,7 @@ const STATE_KEYS = ['mood', 'session:turn', 'user:language', 'app:theme', 'proje
 /** One to three things that happen together. */
 function work(choose: Chooser, timestamp: string, n: number): Step[] {
   if (n % 60 === 59) return [judge(n, timestamp)];
-  if (n % 4 === 2) return tasks(choose);
+  if (n % 3 === 2) return tasks(choose);
   if (choose.chance(0.08)) return fork(choose, timestamp);
   if (choose.chance(0.08)) return [documentStep(choose)];
   return Array.from({ length: choose.chance(0.15) ? 3 : 1 }, () => step(choose, timestamp));
@@ -148,7 +148,7 @@ function tasks(choose: Chooser): Step[] {
     case 7:
       return [
         ...start,
-        decideStep(task, { type: 'FailTask', task_id, error_message: 'no luck', retry: choose.chance(0.3) }),
+        decideStep(task, { type: 'FailTask', task_id, error_message: 'no luck', retry: choose.chance(0.6) }),
       ];
     case 8:
       return [decideStep(task, { type: 'CancelTask', task_id, error_message: null })];
@@ -173,7 +173,7 @@ function tasks(choose: Chooser): Step[] {
 }
 
 function submit(choose: Chooser, task_id: string): Step {
-  const dependencies = [...new Set([taskId(choose), taskId(choose)])].filter(() => choose.chance(0.5));
+  const dependencies = [...new Set([taskId(choose), taskId(choose)])].filter(() => choose.chance(0.4));
   const session_id = choose.chance(0.25) ? sessionId(choose) : null;
   const parent_task_id = choose.chance(0.2) ? taskId(choose) : null;
   const command = {
@@ -183,7 +183,7 @@ function submit(choose: Chooser, task_id: string): Step {
     agent_type: choose.one(['coder', 'writer']),
     priority: choose.below(10) + 1,
     input_data: { n: choose.below(10) },
-    max_retries: choose.below(3),
+    max_retries: choose.below(3) + 1,
     max_execution_timeout_seconds: 60,
     parent_task_id,
     dependencies,
