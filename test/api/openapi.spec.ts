@@ -7,6 +7,7 @@ import * as agentDtos from '../../apps/api/agents.dto.js';
 import { FeedQuery, ListAuditEventsQuery, VerifyBody } from '../../apps/api/audit.dto.js';
 import * as documentDtos from '../../apps/api/documents.dto.js';
 import * as memoryDtos from '../../apps/api/memories.dto.js';
+import { ListOperationsQuery } from '../../apps/api/operations.dto.js';
 import { FeedbackBody } from '../../apps/api/search.dto.js';
 import * as sessionDtos from '../../apps/api/sessions.dto.js';
 import * as taskDtos from '../../apps/api/tasks.dto.js';
@@ -272,6 +273,8 @@ describe('The OpenAPI document', () => {
     await ask('POST', `${d}/sync`, { directory: '/etc' });
     await ask('GET', `/v1/operations/${(body as { id: string }).id}`);
     await ask('GET', '/v1/operations/none');
+    await ask('GET', '/v1/operations?kind=documents.sync&limit=1');
+    await ask('GET', '/v1/operations?status=queued');
     await ask('DELETE', `${d}/${id}`);
     await ask('DELETE', `${d}/${id}`);
   });
@@ -604,6 +607,7 @@ describe('The OpenAPI document', () => {
         { state: 'idle', task_id: 't', session_id: 's', limit: 1, cursor: 'c' },
       ],
       ['GET /v1/agents/{id}', agentDtos.GetAgentQuery, { as_of: '1' }],
+      ['GET /v1/operations', ListOperationsQuery, { kind: 'k', status: 'running', limit: 1, cursor: 'c' }],
     ];
 
     /** A value in a field's place: of every type, and at and beyond every bound that a schema may know. */
