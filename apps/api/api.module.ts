@@ -2,6 +2,7 @@ import { Module, type DynamicModule } from '@nestjs/common';
 import { APP_FILTER } from '@nestjs/core';
 import { type House } from '#assembly';
 import { AssemblyModule } from '#assembly/module';
+import { AgentsController } from './agents.controller.js';
 import { AuditController } from './audit.controller.js';
 import { ContextController } from './context.controller.js';
 import { DocumentsController } from './documents.controller.js';
@@ -13,6 +14,7 @@ import { NamespacesController } from './namespaces.controller.js';
 import { OperationsController } from './operations.controller.js';
 import { SearchController } from './search.controller.js';
 import { SessionsController } from './sessions.controller.js';
+import { TasksController } from './tasks.controller.js';
 
 @Module({})
 export class ApiModule {
@@ -26,6 +28,8 @@ export class ApiModule {
         NamespacesController,
         ContextController,
         DocumentsController,
+        TasksController,
+        AgentsController,
         OperationsController,
         SearchController,
         AuditController,

@@ -11,6 +11,7 @@ import { Meaning, SearchIds } from '#search';
 import { SearchModule } from '#search/module';
 import { ReaderPool, ReadSide } from '#storage';
 import { Log, Metrics } from '#telemetry';
+import { WorkModule } from '#work/module';
 import { Config } from './config.js';
 import { ContextModule } from './context.module.js';
 import type { House } from './house.js';
@@ -40,6 +41,7 @@ export class AssemblyModule {
         SessionsModule,
         MemoriesModule,
         DocumentsModule,
+        WorkModule,
         SearchModule,
         ContextModule,
       ],

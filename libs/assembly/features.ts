@@ -7,6 +7,7 @@ import { projectionStatus, type Feature, type Projector } from '#projections';
 import { sessions } from '#sessions';
 import type { AnyDecider, EventCatalog } from '#kernel';
 import { readRegistry } from '#storage';
+import { work } from '#work';
 import { activityProjector } from './activity.projector.js';
 import { contexts } from './context.js';
 
@@ -15,6 +16,7 @@ const features: Feature[] = [
   sessions,
   memories,
   documents,
+  work,
   search([memorySearchable, documentSearchable]),
   contexts,
   {

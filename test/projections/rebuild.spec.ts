@@ -87,6 +87,7 @@ describe('R-A5 Rebuilt from the log alone', () => {
       'schema_migrations',
       'signing_keys',
       'document_changes',
+      'reactions',
       'operations',
     ];
     const all = schema(house.db)
