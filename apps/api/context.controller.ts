@@ -65,9 +65,10 @@ export class ContextController {
   @Get(':id')
   async get(@By() by: Caller, @Param('id') id: string): Promise<GivenContextBody> {
     const given: GivenContext = await this.queries.execute(new GetContext(by, identifier(id, 'id')));
-    const { query, token_budget, as_of, created_by, created_at, prompt_sha256, intact, difference } = given;
+    const { task_id, query, token_budget, as_of, created_by, created_at, prompt_sha256, intact, difference } = given;
     return {
       ...toBody(given.context_id, given.context),
+      task_id,
       query,
       token_budget,
       as_of,

@@ -5,9 +5,10 @@ import type { JsonObject } from '#kernel';
 import { TimeOrPosition } from './http/as-of.js';
 import { MayBeLeftOut } from './http/optional.js';
 import { PageQuery } from './http/page.dto.js';
-import { ANY_OBJECT } from './http/schemas.js';
+import { ANY_OBJECT, nullable } from './http/schemas.js';
 import { MemoryBody } from './memories.dto.js';
 import { SessionBody } from './sessions.dto.js';
+import { CheckpointBody, TaskBody, TaskStateBody } from './tasks.dto.js';
 
 export class SynthesizeContextBody {
   @IsString()
@@ -21,7 +22,10 @@ export class SynthesizeContextBody {
   @MaxLength(256)
   task_id?: string;
 
-  /** What the agent is about to do: memories that answer it go first, and only such episodes are given. */
+  /**
+   * What the agent is about to do: memories that answer it go first, and only such episodes are given. With a task, what
+   * the task says, unless something else is said here.
+   */
   @MayBeLeftOut()
   @IsString()
   @MinLength(1)
@@ -44,6 +48,13 @@ export class SynthesizeContextBody {
   @MayBeLeftOut()
   @IsBoolean()
   record: boolean = true;
+}
+
+export class ContextTaskBody extends TaskBody {
+  @ApiProperty(nullable(CheckpointBody))
+  last_checkpoint!: CheckpointBody | null;
+  /** What it keeps by key, the first hundred. */
+  state!: TaskStateBody[];
 }
 
 export class ContextMemoryBody extends MemoryBody {
@@ -109,8 +120,8 @@ export class ContextBody {
   /** There was a query, but only its words could be looked for. */
   degraded!: boolean;
   session!: SessionBody;
-  @ApiProperty({ ...ANY_OBJECT, nullable: true })
-  task!: JsonObject | null;
+  @ApiProperty(nullable(ContextTaskBody))
+  task!: ContextTaskBody | null;
   /** Facts by scope. */
   memories!: ContextMemoriesBody;
   episodes!: ContextMemoryBody[];
@@ -175,6 +186,7 @@ export class ContextSummaryBody {
 
 /** A context as it was given, and what the same request would be given now. */
 export class GivenContextBody extends ContextBody {
+  task_id!: string | null;
   query!: string | null;
   @ApiProperty({ type: 'integer' })
   token_budget!: number;

@@ -5,9 +5,10 @@ import type { Caller } from '#kernel';
 import { MEMORY_WORDS } from '#memories';
 import { Meaning } from '#search';
 import { ReadSide } from '#storage';
+import { taskAt } from '#work';
 import { context, contextOf, type ContextCommand } from './context.decider.js';
 import { PROMPT_FORMAT } from './context.prompt.js';
-import { contextNow, recordedContext, type Context, type ContextInput } from './context.reads.js';
+import { contextNow, recordedContext, type Context } from './context.reads.js';
 
 export interface SynthesisInput {
   session_id: string;
@@ -19,6 +20,9 @@ export interface SynthesisInput {
   /** Whether to remember what was given. */
   record: boolean;
 }
+
+/** Longest text that is looked for, in characters. */
+const LONGEST_QUERY = 10_000;
 
 /** What an agent should know for its next turn. */
 export class SynthesizeContext {
@@ -44,7 +48,8 @@ export class SynthesizeContextHandler implements ICommandHandler<SynthesizeConte
     private readonly meaning: Meaning,
   ) {}
 
-  async execute({ by, input }: SynthesizeContext): Promise<SynthesizedContext> {
+  async execute({ by, input: asked }: SynthesizeContext): Promise<SynthesizedContext> {
+    const input = this.withQuery(asked);
     if (!input.record) return { id: null, context: await this.synthesize(by, input), recorded_at: null };
     if (this.reads.point(wasAnswered, by.idempotency?.key)) return this.answerAgain(by);
     const read = await this.synthesize(by, input);
@@ -67,16 +72,20 @@ export class SynthesizeContextHandler implements ICommandHandler<SynthesizeConte
     return { id, context: (await this.reads.scan(recordedContext, id)).context, recorded_at: position };
   }
 
-  private async synthesize(by: Caller, { as_of, query, record: _, ...asked }: SynthesisInput): Promise<Context> {
+  private async synthesize(by: Caller, asked: SynthesisInput): Promise<Context> {
+    const { session_id, task_id, query, token_budget } = asked;
     const meaning = query === undefined ? undefined : await this.meaning.of(query, MEMORY_WORDS);
-    const input: ContextInput = {
-      ...asked,
-      query,
-      meaning,
-      as_of: resolveAsOf(this.reads, as_of, by.time),
-      moment: momentOf(as_of, by.time),
-    };
-    return this.reads.scan(contextNow, input);
+    const as_of = resolveAsOf(this.reads, asked.as_of, by.time);
+    const moment = momentOf(asked.as_of, by.time);
+    return this.reads.scan(contextNow, { session_id, task_id, query, meaning, token_budget, as_of, moment });
+  }
+
+  /** Who says what task it is for, but not what to look for, looks for what the task says. */
+  private withQuery(input: SynthesisInput): SynthesisInput {
+    const { task_id, query } = input;
+    if (query !== undefined || task_id === undefined) return input;
+    const { prompt } = this.reads.point(taskAt, { task_id });
+    return { ...input, query: prompt.slice(0, LONGEST_QUERY).toWellFormed() };
   }
 }
 

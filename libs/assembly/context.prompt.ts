@@ -86,15 +86,17 @@ function assemble(taken: Map<ContextPart, { candidate: Candidate; line: string }
 
 /** What is left of the budget. */
 class Room {
-  private readonly limits = new Map<ContextPart, number>();
+  /** State, of the session and of the task together, takes half at most. */
+  private leftForState: number;
 
   constructor(public left: number) {
-    this.limits.set('state', Math.floor(left / 2));
+    this.leftForState = Math.floor(left / 2);
   }
 
   /** The line of a record, when there is room for it. */
   take(record: JsonObject, wrapping: number, part: ContextPart): string | undefined {
-    const limit = Math.min(this.left, this.limits.get(part) ?? Number.MAX_SAFE_INTEGER);
+    const isState = part === 'state' || part === 'task_state';
+    const limit = isState ? Math.min(this.left, this.leftForState) : this.left;
     const json = JSON.stringify(record);
     // No text has fewer tokens than a fifth of its characters: most of what cannot fit is not counted.
     if (json.length / 5 + wrapping > limit) return undefined;
@@ -102,7 +104,7 @@ class Room {
     const tokens = cost([line]) + wrapping;
     if (tokens > limit) return undefined;
     this.left -= tokens;
-    if (this.limits.has(part)) this.limits.set(part, this.limits.get(part)! - tokens);
+    if (isState) this.leftForState -= tokens;
     return line;
   }
 }

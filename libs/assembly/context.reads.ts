@@ -3,6 +3,7 @@ import { memoriesById, newestTold, searchMemories, toldByKey, type Memory, type 
 import { DEFAULT_WEIGHTS, type QueryMeaning } from '#search';
 import { candidates as namesOf, scopeOf, sessionState, type SessionWithState } from '#sessions';
 import { and, defineRead, sql, type Reader } from '#storage';
+import { checkpointsPage, taskAt, taskStatePage, type Checkpoint, type Task, type TaskStateEntry } from '#work';
 import type { ContextItem, ContextPart, Omitted } from './context.events.js';
 import { fitPrompt, spellPrompt, type Candidate, type Prompt } from './context.prompt.js';
 
@@ -21,6 +22,12 @@ export interface ContextInput {
 /** A memory in a context, and how well it answered the query. */
 export interface ContextMemory extends Memory {
   score: number | null;
+}
+
+/** A task in a context: how far it has come, and what it keeps. */
+export interface ContextTask extends Task {
+  last_checkpoint: Checkpoint | null;
+  state: TaskStateEntry[];
 }
 
 /** A memory or a state key that one of a scope that goes before it hides. */
@@ -52,7 +59,7 @@ export interface Context {
   moment: string;
   degraded: boolean;
   session: SessionWithState;
-  task: JsonObject | null;
+  task: ContextTask | null;
   memories: { user: ContextMemory[]; project: ContextMemory[]; app: ContextMemory[]; session: ContextMemory[] };
   episodes: ContextMemory[];
   procedures: ContextMemory[];
@@ -74,6 +81,11 @@ type MemoryScope = (typeof MEMORY_SCOPES)[number];
 /** How many of each scope and type are considered, the newest, and how many of those that answer the query. */
 const NEWEST = 50;
 const FOUND = 50;
+/** Nearness without a common word is often none: what has less than this, or a tenth of the best, does not answer. */
+const LEAST_SCORE = 0.01;
+const LEAST_SHARE = 0.1;
+/** Keys of a task's state that are considered. */
+const TASK_STATE = 100;
 
 /** Everything an agent should know for its next turn, about one moment. */
 export const contextNow = defineRead('contexts.of', (db, input: ContextInput): Context => {
@@ -81,13 +93,15 @@ export const contextNow = defineRead('contexts.of', (db, input: ContextInput): C
   const position = as_of ?? headOf(db);
   const moment = input.moment ?? timeAt(db, position);
   const session = sessionState.run(db, { session_id, as_of });
+  const task = taskOf(db, input.task_id, as_of);
   const namespaces = namespacesOf(session);
   const state = stateCandidates(session);
   const known = memoryCandidates(db, { ...input, moment, namespaces });
-  const fitted = fitPrompt([sessionCandidate(session), ...state.candidates, ...known.candidates], token_budget);
+  const candidates = [sessionCandidate(session), ...taskCandidates(task), ...state.candidates, ...known.candidates];
+  const fitted = fitPrompt(candidates, token_budget);
   const degraded = input.query !== undefined && input.meaning === undefined;
   return {
-    ...present(session, fitted, known.memories),
+    ...present(session, task, fitted, known.memories),
     position,
     moment,
     degraded,
@@ -137,17 +151,19 @@ export const recordedContext = defineRead('contexts.recorded', (db, context_id: 
     items.flatMap(({ memory_id }) => memory_id ?? []),
     position,
   );
-  const candidates = items.flatMap(({ part, memory_id, state_key, score }) => {
-    if (memory_id !== null) {
-      const memory = memories.get(memory_id);
-      return memory === undefined ? [] : [memoryCandidate(part, memory, score)];
-    }
-    return state_key === null ? [sessionCandidate(session)] : [stateCandidate(session, state_key)];
+  const task = taskOf(db, row.task_id ?? undefined, position);
+  const ofTask = taskCandidates(task);
+  const candidates = items.flatMap(({ part, memory_id, state_key, score }): Candidate[] => {
+    if (part === 'session') return [sessionCandidate(session)];
+    if (part === 'state') return [stateCandidate(session, state_key!)];
+    const memory = memories.get(memory_id ?? -1);
+    if (memory !== undefined) return [memoryCandidate(part, memory, score)];
+    return ofTask.filter(({ item }) => item.part === part && (item.state_key ?? null) === state_key);
   });
   return {
     ...told,
     context: {
-      ...present(session, spellPrompt(candidates), memories),
+      ...present(session, task, spellPrompt(candidates), memories),
       position,
       moment,
       degraded: degraded === 1,
@@ -251,6 +267,43 @@ const stateCandidate = ({ state }: SessionWithState, state_key: string): Candida
   record: { key: state_key, value: state[state_key] ?? null },
 });
 
+function taskOf(db: Reader, task_id: string | undefined, as_of: number | undefined): ContextTask | null {
+  if (task_id === undefined) return null;
+  const [last_checkpoint = null] = checkpointsPage.run(db, { task_id, as_of, limit: 1 }).items;
+  return {
+    ...taskAt.run(db, { task_id, as_of }),
+    last_checkpoint,
+    state: taskStatePage.run(db, { task_id, as_of, limit: TASK_STATE }).items,
+  };
+}
+
+/** What is to be done, how far it has come, and what is kept for it. */
+function taskCandidates(task: ContextTask | null): Candidate[] {
+  if (task === null) return [];
+  const { task_id, prompt, agent_type, priority, status, retry_count, input_data, procedure, last_checkpoint } = task;
+  const about = { task_id, prompt, agent_type, priority, status, retry_count, input_data };
+  const goesBy = procedure && { namespace: procedure.namespace, key: procedure.key, version: procedure.version };
+  return [
+    { item: { part: 'task' }, record: { ...about, ...(goesBy && { procedure: goesBy }) } },
+    ...(last_checkpoint === null
+      ? []
+      : [
+          {
+            item: { part: 'checkpoint' as const },
+            record: {
+              iteration: last_checkpoint.iteration,
+              time: last_checkpoint.created_at,
+              state: last_checkpoint.state,
+            },
+          },
+        ]),
+    ...task.state.map(({ key, value }) => ({
+      item: { part: 'task_state' as const, state_key: key },
+      record: { key, value },
+    })),
+  ];
+}
+
 /** State by scope, and of the same bare name only what goes first. */
 function stateCandidates(session: SessionWithState): { candidates: Candidate[]; shadowed: Shadowed[] } {
   const shadowed: Shadowed[] = [];
@@ -301,13 +354,13 @@ function searched(db: Reader, { query, meaning, as_of, moment, namespaces }: Mem
     fusion: 'weighted',
     weights: DEFAULT_WEIGHTS,
     limit: FOUND,
-    threshold: 0,
+    threshold: LEAST_SCORE,
     explain: false,
     namespaces: scopes.map((scope) => namespaces[scope]!),
     as_of,
     told_at: moment,
   });
-  return results;
+  return results.filter(({ score }) => score >= LEAST_SHARE * results[0]!.score);
 }
 
 /** The newest memories of each part; with a query, episodes are only those that answer it. */
@@ -385,7 +438,12 @@ function memoryCandidate(part: ContextPart, memory: Memory, score: number | null
 }
 
 /** The parts of a prompt, by their names in the answer. */
-function present(session: SessionWithState, fitted: Omit<Prompt, 'omitted'>, memories: Map<number, Memory>) {
+function present(
+  session: SessionWithState,
+  task: ContextTask | null,
+  fitted: Omit<Prompt, 'omitted'>,
+  memories: Map<number, Memory>,
+) {
   const { prompt, token_count, lines } = fitted;
   const of = (part: ContextPart): ContextMemory[] =>
     lines.flatMap(({ item }) =>
@@ -393,7 +451,7 @@ function present(session: SessionWithState, fitted: Omit<Prompt, 'omitted'>, mem
     );
   return {
     session,
-    task: null,
+    task,
     memories: {
       user: of('memories.user'),
       project: of('memories.project'),

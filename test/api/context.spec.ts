@@ -245,6 +245,100 @@ describe('R-T5 POST /v1/context', () => {
   });
 });
 
+describe('R-T5 A context for a task', () => {
+  const t = '/v1/tasks';
+  const submit = async (task_id: string, body: object): Promise<void> => {
+    await client(server)
+      .post(t)
+      .send({ task_id, prompt: 'Repair the piano', ...body })
+      .expect(201);
+  };
+
+  it('holds the task, its last checkpoint and its state, and looks for what the task says', async () => {
+    const { session_id, user } = await house();
+    await put(user, 'piano', { text: 'The piano stands in the hall' }, { memory_type: 'episodic' });
+    await put(user, 'rain', { text: 'It rained on Monday' }, { memory_type: 'episodic' });
+    await submit(`t-${session_id}`, { session_id, input_data: { strings: 3 } });
+    for (const n of [1, 2]) {
+      await client(server)
+        .put(`${t}/t-${session_id}/checkpoints/${n}`)
+        .send({ state: { done: n } })
+        .expect(201);
+    }
+    await client(server)
+      .put(`${t}/t-${session_id}/state/tools`)
+      .send({ value: ['fork'] });
+    const { body } = await client(server)
+      .post('/v1/context')
+      .send({ session_id, task_id: `t-${session_id}` })
+      .expect(200);
+    const context = body as Context & { task: object };
+    expect(context.task).toMatchObject({
+      task_id: `t-${session_id}`,
+      prompt: 'Repair the piano',
+      last_checkpoint: { iteration: 2, state: { done: 2 } },
+      state: [{ key: 'tools', value: ['fork'] }],
+    });
+    expect(context.episodes.map(({ key }) => key)).toEqual(['piano']);
+    expect(context.provenance.map(({ part }) => part)).toEqual([
+      'session',
+      'task',
+      'task_state',
+      'checkpoint',
+      'episodes',
+    ]);
+    expect(context.prompt).toContain('{"key":"tools","value":["fork"]}');
+    const shown = await given(context.id);
+    expect(shown).toMatchObject({
+      intact: true,
+      prompt: context.prompt,
+      query: 'Repair the piano',
+      task_id: `t-${session_id}`,
+    });
+    await client(server)
+      .put(`${t}/t-${session_id}/checkpoints/3`)
+      .send({ state: { done: 3 } })
+      .expect(201);
+    await client(server).put(`${t}/t-${session_id}/state/tools`).send({ value: [] });
+    const later = await given(context.id);
+    expect(later).toMatchObject({ intact: true, prompt: context.prompt });
+    expect(later.difference['changed']).toMatchObject([
+      { part: 'task_state', before: { value: ['fork'] }, after: { value: [] } },
+      { part: 'checkpoint', before: { iteration: 2 }, after: { iteration: 3 } },
+    ]);
+    const past = await ask({ session_id, task_id: `t-${session_id}`, as_of: context.position });
+    expect(past.prompt).toBe(context.prompt);
+  });
+
+  it('that does not exist is 404, also one that did not exist then', async () => {
+    const { session_id } = await house();
+    const { position } = await ask({ session_id });
+    await submit(`late-${session_id}`, {});
+    const refused = async (body: object): Promise<unknown> =>
+      client(server)
+        .post('/v1/context')
+        .send({ session_id, ...body });
+    expectProblem(await refused({ task_id: 'none' }), 404, { code: 'task-not-found' });
+    expectProblem(await refused({ task_id: `late-${session_id}`, as_of: position }), 404, { code: 'task-not-found' });
+    expectProblem(await refused({ task_id: '' }), 400, { field: 'task_id' });
+  });
+
+  it('keeps room for the rest, however much state there is', async () => {
+    const { session_id, user } = await house();
+    await put(user, 'fact', { text: 'stays in' });
+    await submit(`big-${session_id}`, {});
+    for (let n = 0; n < 30; n++) {
+      await client(server)
+        .put(`${t}/big-${session_id}/state/k${n}`)
+        .send({ value: 'x '.repeat(50) })
+        .expect(200);
+    }
+    const { prompt, omitted } = await ask({ session_id, task_id: `big-${session_id}`, token_budget: 1000 });
+    expect(prompt).toContain('stays in');
+    expect(omitted['task_state']).toBeGreaterThan(10);
+  });
+});
+
 describe('R-T5 A recorded context', () => {
   it('shows exactly what was given, and the difference to now', async () => {
     const { session_id, user, project } = await house();

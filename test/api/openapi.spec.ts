@@ -280,24 +280,6 @@ describe('The OpenAPI document', () => {
     await ask('DELETE', `${d}/${id}`);
   });
 
-  it('R-O8 describes every answer of contexts', async () => {
-    const c = '/v1/context';
-    await ask('POST', '/v1/sessions', { session_id: 'ctx', app_name: 'a', user_id: 'u', initial_state: { a: 1 } });
-    const tone = { value: { text: 'be brief' } };
-    await ask('PUT', '/v1/memories/user:u/tone', tone);
-    await ask('PUT', '/v1/memories/app:a/tone', tone);
-    await ask('PUT', '/v1/memories/app:a/how', { ...tone, memory_type: 'procedural' });
-    await ask('PUT', '/v1/memories/user:u/when', { ...tone, memory_type: 'episodic' });
-    await ask('POST', c, { session_id: 'ctx', record: false, token_budget: 100 });
-    const { body } = await ask('POST', c, { session_id: 'ctx', query: 'brief' });
-    await ask('POST', c, { session_id: 'none' });
-    await ask('PUT', '/v1/memories/user:u/tone', { value: { text: 'be long' } });
-    await ask('GET', `${c}/${(body as { id: string }).id}`);
-    await ask('GET', `${c}/none`);
-    await ask('GET', `${c}?session_id=ctx&limit=1`);
-    await ask('GET', `${c}?limit=0`);
-  });
-
   it('R-O8 describes every answer of tasks', async () => {
     const t = '/v1/tasks';
     expect((await ask('POST', `${t}/claim`, { agent_id: 'a' })).status).toBe(204);
@@ -340,6 +322,28 @@ describe('The OpenAPI document', () => {
     await ask('GET', `${a}?state=asleep`);
     await ask('PUT', `${a}/doc/state`, { state: 'terminated' });
     await ask('PUT', `${a}/doc/state`, { state: 'idle' });
+  });
+
+  it('R-O8 describes every answer of contexts', async () => {
+    const c = '/v1/context';
+    await ask('POST', '/v1/sessions', { session_id: 'ctx', app_name: 'a', user_id: 'u', initial_state: { a: 1 } });
+    const tone = { value: { text: 'be brief' } };
+    await ask('PUT', '/v1/memories/user:u/tone', tone);
+    await ask('PUT', '/v1/memories/app:a/tone', tone);
+    await ask('PUT', '/v1/memories/app:a/how', { ...tone, memory_type: 'procedural' });
+    await ask('PUT', '/v1/memories/user:u/when', { ...tone, memory_type: 'episodic' });
+    await ask('POST', c, { session_id: 'ctx', record: false, token_budget: 100 });
+    const { body } = await ask('POST', c, { session_id: 'ctx', query: 'brief' });
+    await ask('POST', '/v1/tasks', { task_id: 'ctx', prompt: 'p' });
+    await ask('PUT', '/v1/tasks/ctx/checkpoints/1', { state: {} });
+    await ask('PUT', '/v1/tasks/ctx/state/k', { value: 1 });
+    await ask('POST', c, { session_id: 'ctx', task_id: 'ctx' });
+    await ask('POST', c, { session_id: 'none' });
+    await ask('PUT', '/v1/memories/user:u/tone', { value: { text: 'be long' } });
+    await ask('GET', `${c}/${(body as { id: string }).id}`);
+    await ask('GET', `${c}/none`);
+    await ask('GET', `${c}?session_id=ctx&limit=1`);
+    await ask('GET', `${c}?limit=0`);
   });
 
   it('R-O8 describes every answer of the audit log and of health', async () => {
