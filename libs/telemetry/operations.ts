@@ -23,8 +23,14 @@ export class Operations {
 
   constructor(private readonly onFailure: (operation: Operation, error: unknown) => void) {}
 
-  /** Starts work, and returns at once how it stands. An expected failure says itself what is wrong. */
-  start(kind: string, work: (report: (progress: Operation['progress']) => void) => Promise<object>): Operation {
+  /**
+   * Starts work, and returns at once how it stands. An expected failure says itself what is wrong. The work is told the
+   * operation's id: as the correlation id of what it writes, it finds all of that again.
+   */
+  start(
+    kind: string,
+    work: (report: (progress: Operation['progress']) => void, id: string) => Promise<object>,
+  ): Operation {
     const operation: Operation = {
       id: randomUUID(),
       kind,
@@ -36,7 +42,7 @@ export class Operations {
       finished_at: null,
     };
     this.known.set(operation.id, operation);
-    void work((progress) => (operation.progress = progress))
+    void work((progress) => (operation.progress = progress), operation.id)
       .then(
         (result) => Object.assign(operation, { status: 'succeeded', result }),
         (error: unknown) => {
