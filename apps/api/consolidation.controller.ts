@@ -14,7 +14,7 @@ import {
   ResolveConflict,
   SummariseEpisodes,
 } from '#memories/module';
-import type { Operation } from '#telemetry';
+import type { Operation } from '#operations';
 import { By } from './http/caller.js';
 import { answerWrite } from './http/written.js';
 import {

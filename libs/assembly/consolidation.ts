@@ -9,7 +9,7 @@ import {
   type ConsolidationResult,
   type EpisodicResult,
 } from '#memories';
-import type { Operation } from '#telemetry';
+import type { Operation } from '#operations';
 import { systemCaller } from './caller.js';
 import type { House } from './house.js';
 

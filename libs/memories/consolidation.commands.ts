@@ -4,7 +4,7 @@ import { decideStep, SqliteAuditLog, wasAnswered, type Decision, type Written } 
 import { conflict as conflictError, invalid, type Caller, type JsonObject, type Page } from '#kernel';
 import { Meaning, OllamaChat } from '#search';
 import { ReadSide } from '#storage';
-import { Operations, type Operation } from '#telemetry';
+import { Operations, type Operation } from '#operations';
 import { archive, type ArchiveInput } from './archive.js';
 import { arbitrate } from './arbiter.js';
 import type { Resolution } from './conflict.events.js';

@@ -9,7 +9,7 @@ import { memoryCatalog } from './memory.events.js';
 import { memoriesProjector } from './memory.projector.js';
 import { memoryWordsProjector } from './memory-words.projector.js';
 import { memoryReads } from './memory.reads.js';
-import { searchMemories } from './memory.search.js';
+import { memorySearch } from './memory.search.js';
 import { setAsideReads } from './set-aside.reads.js';
 
 /** What writer and reader threads need to know; the Nest side is `#memories/module`. */
@@ -17,7 +17,7 @@ export const memories: Feature = {
   catalog: { ...memoryCatalog, ...conflictCatalog },
   deciders: [memory, conflict],
   projectors: [memoriesProjector, memoryWordsProjector, conflictsProjector],
-  reads: [...memoryReads, searchMemories, ...conflictReads, ...fingerprintReads, ...setAsideReads],
+  reads: [...memoryReads, ...memorySearch.reads, ...conflictReads, ...fingerprintReads, ...setAsideReads],
 };
 
 export { archive, type ArchiveInput, type ArchiveResult } from './archive.js';
