@@ -83,6 +83,7 @@ export class ConsolidationController {
     return page;
   }
 
+  /** A conflict, and how it was resolved. */
   @Get('conflicts/:id')
   async conflict(@By() by: Caller, @Param('id') id: string): Promise<ConflictBody> {
     const conflict: Conflict = await this.queries.execute(new GetConflict(by, id));

@@ -220,10 +220,16 @@ describe('R-M11 Consolidation', () => {
     const url = `/v1/memories/conflicts/${conflict!.id}/resolve`;
     const resolve = (body: object) => client(server).post(url).send(body);
     const before = await head();
-    expectProblem(await resolve({ strategy: 'manual' }), 400, 'invalid-request', 'value');
-    expectProblem(await resolve({ strategy: 'merge', value: { a: 1 } }), 400, 'invalid-request', 'value');
-    expectProblem(await resolve({ strategy: 'coin' }), 400, 'invalid-request', 'strategy');
-    expectProblem(await resolve({ strategy: 'manual', value: 'Oslo' }), 400, 'invalid-request', 'value');
+    expectProblem(await resolve({ strategy: 'manual' }), 400, { code: 'invalid-request', field: 'value' });
+    expectProblem(await resolve({ strategy: 'merge', value: { a: 1 } }), 400, {
+      code: 'invalid-request',
+      field: 'value',
+    });
+    expectProblem(await resolve({ strategy: 'coin' }), 400, { code: 'invalid-request', field: 'strategy' });
+    expectProblem(await resolve({ strategy: 'manual', value: 'Oslo' }), 400, {
+      code: 'invalid-request',
+      field: 'value',
+    });
     expect(await head()).toBe(before);
     const answer = await resolve({ strategy: 'manual', value: { text: 'Gus goes to Oslo, then to Rome.' } }).expect(
       200,
@@ -239,7 +245,7 @@ describe('R-M11 Consolidation', () => {
       requires_review: false,
     });
     expect(await get('user:gus:a', 'plan')).toMatchObject({ requires_review: false });
-    expectProblem(await resolve({ strategy: 'merge' }), 409, 'conflict-resolved');
+    expectProblem(await resolve({ strategy: 'merge' }), 409, { code: 'conflict-resolved' });
     expectProblem(
       await client(server).post('/v1/memories/conflicts/none/resolve').send({ strategy: 'merge' }),
       404,
@@ -257,7 +263,7 @@ describe('R-M11 Consolidation', () => {
     const answer = await client(server)
       .post(`/v1/memories/conflicts/${conflict!.id}/resolve`)
       .send({ strategy: 'merge' });
-    expectProblem(answer, 412, 'version-conflict');
+    expectProblem(answer, 412, { code: 'version-conflict' });
     expect(await head()).toBe(before);
     expect((await consolidate('user:hal', 'manual')).result).toMatchObject({ outdated: 1, flagged: 1 });
     expect(await conflicts('namespace_prefix=user:hal&status=resolved')).toMatchObject([{ strategy: 'outdated' }]);
@@ -328,7 +334,10 @@ describe('R-M11 Consolidation', () => {
     ],
     ['an unknown field', { namespace_prefix: 'user:anna', strategy: 'merge', force: true }, 'force'],
   ])('%s is refused, and nothing begins', async (_, body, field) => {
-    expectProblem(await client(server).post('/v1/memories/consolidate').send(body), 400, 'invalid-request', field);
+    expectProblem(await client(server).post('/v1/memories/consolidate').send(body), 400, {
+      code: 'invalid-request',
+      field,
+    });
   });
 
   it('R-M12 archives one memory, and old ones; a restore or a write brings them back', async () => {
@@ -339,7 +348,7 @@ describe('R-M11 Consolidation', () => {
     expect(await get('user:nia', 'one')).toMatchObject({ is_archived: true });
     await client(server).post('/v1/memories/user:nia/one/restore').expect(200);
     expect(await keys('user:nia')).toEqual(['one']);
-    expectProblem(await client(server).post('/v1/memories/user:nia/none/archive'), 404, 'memory-not-found');
+    expectProblem(await client(server).post('/v1/memories/user:nia/none/archive'), 404, { code: 'memory-not-found' });
     const begun = await client(server).post('/v1/memories/archive').send({ namespace_prefix: 'user:nia' }).expect(202);
     expect((await finished((begun.body as { id: string }).id)).result).toMatchObject({ archived: 0 });
     expectProblem(
