@@ -1,7 +1,7 @@
 import { hash, randomUUID } from 'node:crypto';
 import { CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import { decideStep, isoTime, resolveAsOf, SqliteAuditLog, wasAnswered, type Decision } from '#audit-log';
-import type { Caller } from '#kernel';
+import { notFound, type Caller } from '#kernel';
 import { MEMORY_WORDS } from '#memories';
 import { Meaning } from '#search';
 import { ReadSide } from '#storage';
@@ -45,6 +45,8 @@ export class SynthesizeContextHandler implements ICommandHandler<SynthesizeConte
   ) {}
 
   async execute({ by, input }: SynthesizeContext): Promise<SynthesizedContext> {
+    // There are no tasks yet.
+    if (input.task_id !== undefined) throw notFound('task', input.task_id);
     if (!input.record) return { id: null, context: await this.synthesize(by, input), recorded_at: null };
     if (this.reads.point(wasAnswered, by.idempotency?.key)) return this.answerAgain(by);
     const read = await this.synthesize(by, input);
