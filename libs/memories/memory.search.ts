@@ -12,7 +12,7 @@ export interface MemorySearchInput extends TextQuery {
   memory_type?: MemoryType;
   filter?: Json;
   as_of?: number;
-  /** Only what an agent may be told at this time, ISO-8601 UTC. */
+  /** Only what has not expired at this time, ISO-8601 UTC. */
   told_at?: string;
   explain: boolean;
 }

@@ -430,6 +430,7 @@ describe('R-T5 A context that cannot be', () => {
   const refused: [what: string, body: object, status: number, code: string][] = [
     ['no session', {}, 400, 'invalid-request'],
     ['an unknown session', { session_id: 'nobody' }, 404, 'session-not-found'],
+    ['an unknown task', { task_id: 'none' }, 404, 'task-not-found'],
     ['a session that is a number', { session_id: 7 }, 400, 'invalid-request'],
     ['a budget of 0', { token_budget: 0 }, 400, 'invalid-request'],
     ['a budget below 0', { token_budget: -5 }, 400, 'invalid-request'],
