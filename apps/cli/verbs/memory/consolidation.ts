@@ -5,7 +5,7 @@ import { EXIT, Failure } from '../../failure.js';
 import { interruptible } from '../../interrupt.js';
 import { whole } from '../../options.js';
 import { count } from '../../progress.js';
-import { answer, type Verb } from '../../verb.js';
+import { answer, type Call, type Verb } from '../../verb.js';
 import { addressOf, query, serverOf, short, table, takesServer } from './asking.js';
 import { memoryType } from './memories.js';
 
@@ -21,6 +21,12 @@ const oneOf =
     return text;
   };
 
+/** Nobody guesses what is to become of somebody's memories. */
+function strategyOf({ options }: Pick<Call, 'options'>, choices: string[]): string {
+  if (options['strategy'] !== undefined) return options['strategy'] as string;
+  throw new Failure(EXIT.usage, 'no-strategy', 'Say how, with --strategy.', `It is one of ${choices.join(', ')}.`);
+}
+
 const nameOf = ({ namespace, key, version }: { namespace: string; key: string; version: number }): string =>
   `${namespace}/${key}@${version}`;
 
@@ -32,11 +38,12 @@ export const consolidate: Verb = {
     takesServer(
       command
         .argument('<prefix>', 'namespace or the beginning of it, in whole segments')
-        .requiredOption('--strategy <strategy>', `one of ${STRATEGIES.join(', ')}`, oneOf(STRATEGIES))
+        .option('--strategy <strategy>', `one of ${STRATEGIES.join(', ')}`, oneOf(STRATEGIES))
         .option('--dry-run', 'only tell what would be done'),
     ),
   async run(call) {
-    const { strategy, dryRun = false } = call.options;
+    const { dryRun = false } = call.options;
+    const strategy = strategyOf(call, STRATEGIES);
     const body = { namespace_prefix: call.args[0], strategy, dry_run: dryRun };
     const { follow } = await import('../../follow.js');
     return interruptible(GOES_ON, async (interrupt) => {
@@ -99,11 +106,12 @@ export const resolve: Verb = {
     takesServer(
       command
         .argument('<id>', 'as abathur memory conflicts lists it')
-        .requiredOption('--strategy <strategy>', `one of ${RESOLUTIONS.join(', ')}`, oneOf(RESOLUTIONS))
+        .option('--strategy <strategy>', `one of ${RESOLUTIONS.join(', ')}`, oneOf(RESOLUTIONS))
         .option('--value <json>', 'with manual: what the memory holds from now on', json),
     ),
   async run(call) {
-    const { strategy, value } = call.options;
+    const { value } = call.options;
+    const strategy = strategyOf(call, RESOLUTIONS);
     const path = `/v1/memories/conflicts/${encodeURIComponent(call.args[0]!)}/resolve`;
     const { body } = await (await serverOf(call)).post<Conflict>(path, { strategy, value });
     const result = body.result === null ? 'Every memory stays as it is.' : `It says so now in ${nameOf(body.result)}.`;
