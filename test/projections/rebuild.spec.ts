@@ -88,6 +88,8 @@ describe('R-A5 Rebuilt from the log alone', () => {
       'signing_keys',
       'document_changes',
       'operations',
+      'log_nodes',
+      'log_checkpoints',
     ];
     const all = schema(house.db)
       .filter(({ type, sql: ddl }) => type !== 'view' && !ddl.includes('fts5vocab'))
