@@ -8,6 +8,7 @@ import { DocumentsController } from './documents.controller.js';
 import { HealthController, HOUSE } from './health.controller.js';
 import { Draining } from './http/draining.js';
 import { ProblemFilter } from './http/problem.filter.js';
+import { LearningController } from './learning.controller.js';
 import { MemoriesController } from './memories.controller.js';
 import { NamespacesController } from './namespaces.controller.js';
 import { OperationsController } from './operations.controller.js';
@@ -24,6 +25,7 @@ export class ApiModule {
       controllers: [
         SessionsController,
         MemoriesController,
+        LearningController,
         NamespacesController,
         DocumentsController,
         TasksController,
