@@ -14,6 +14,7 @@ import { Log, Metrics } from '#telemetry';
 import { WorkModule } from '#work/module';
 import { Config } from './config.js';
 import type { House } from './house.js';
+import { learningHandlers } from './learning.commands.js';
 
 /** An open house as Nest providers: the tokens are the classes themselves. */
 @Module({})
@@ -44,8 +45,17 @@ export class AssemblyModule {
         WorkModule,
         SearchModule,
       ],
-      providers,
+      providers: [...providers, ...learningHandlers],
       exports: [...providers.map(({ provide }) => provide), CqrsModule],
     };
   }
 }
+
+export {
+  GetProcedureOutcomes,
+  RefineProcedure,
+  RollBackProcedure,
+  type EpisodeRef,
+  type ProcedureReport,
+  type Rollback,
+} from './learning.commands.js';

@@ -9,6 +9,7 @@ import type { AnyDecider, EventCatalog } from '#kernel';
 import { readRegistry } from '#storage';
 import { work } from '#work';
 import { activityProjector } from './activity.projector.js';
+import { outcomeReads } from './task-outcome.js';
 
 /** Start reading here: everything the product knows how to decide, project and answer. */
 const features: Feature[] = [
@@ -21,7 +22,7 @@ const features: Feature[] = [
     catalog: {},
     deciders: [],
     projectors: [activityProjector],
-    reads: [...auditReads, ...operationReads, projectionStatus],
+    reads: [...auditReads, ...outcomeReads, ...operationReads, projectionStatus],
   },
 ];
 
