@@ -46,23 +46,21 @@ function episode(db: Reader, task: Task, ended: number) {
   const now = db.one<{ id: number; session_id: string | null }>(
     sql`SELECT id, session_id FROM tasks WHERE task_id = ${task_id}`,
   )!;
+  // What can be found by words and by meaning; names and ids are beside it.
   const value: JsonObject = {
     title: `Task ${status}`,
     text: task.prompt.slice(0, MAX_PROMPT).toWellFormed(),
     outcome: status,
-    agent_type,
-    agent_id,
     attempts: retry_count + 1,
     result: JSON.stringify(result_data).length <= MAX_RESULT ? result_data : null,
     error: error_message,
-    procedure: procedure && { ...procedure },
-    started_at: task.started_at,
-    ended_at: task.completed_at,
   };
   const metadata: JsonObject = {
     source: 'task',
     task_id,
     outcome: status,
+    agent_type,
+    agent_id,
     ...(now.session_id === null ? {} : { session_id: now.session_id }),
     ...(procedure === null ? {} : { procedure: { ...procedure } }),
     // Positions in the log of what it is drawn from.

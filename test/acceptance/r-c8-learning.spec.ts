@@ -54,8 +54,8 @@ describe('R-C8 Learning and adaptation', () => {
     const bad = await episode('tuesday');
     expect(good).toMatchObject({
       memory_type: 'episodic',
-      value: { outcome: 'completed', text: 'Brew monday', result: { cups: 2 }, attempts: 1, agent_id: 'cook' },
-      metadata: { source: 'task', task_id: 'monday', procedure: { ...at, version: 1 } },
+      value: { outcome: 'completed', text: 'Brew monday', result: { cups: 2 }, attempts: 1 },
+      metadata: { source: 'task', task_id: 'monday', agent_id: 'cook', procedure: { ...at, version: 1 } },
     });
     expect(bad).toMatchObject({ value: { outcome: 'failed', error: 'bitter' }, metadata: { task_id: 'tuesday' } });
     const events = bad.metadata['events'] as number[];
