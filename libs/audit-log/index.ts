@@ -34,6 +34,7 @@ export { consistencyProof, extendsTree, Frontier, includes, leafHash } from './m
 export { parseVerifier, spellVerifier, type NoteVerifier } from './signed-note.js';
 export { SqliteAuditLog } from './sqlite-audit-log.js';
 export {
+  chooseStep,
   decideStep,
   readStep,
   Transactor,

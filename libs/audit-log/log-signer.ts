@@ -4,6 +4,7 @@ import { openCheckpoint, signCheckpoint } from './checkpoint.js';
 import { auditEntry } from './audit.reads.js';
 import { disclose } from './entry.js';
 import type { LogKeys } from './log-keys.js';
+import { signersOf, type NoteSigner } from './signed-note.js';
 import type { SqliteAuditLog } from './sqlite-audit-log.js';
 import { spellProof } from './tlog-proof.js';
 import { provenConsistency, provenInclusion, signedHead, treeHead, treeRoot, type TreeHead } from './tree.js';
@@ -57,8 +58,8 @@ export class LogSigner {
     const head = this.reads.point(treeHead, null);
     const last = this.reads.point(signedHead, null);
     this.holdAgainstLast();
-    if (last?.size === head.size && last.root.equals(head.root)) return last;
     const signers = this.keys.signers();
+    if (last?.size === head.size && isSignedBy(last.note, signers)) return last;
     const note = signCheckpoint({ origin: signers[0].name, ...head }, signers);
     const signed = await this.log.chore<SignedHead>('keep-checkpoint', {
       ...head,
@@ -78,6 +79,9 @@ export class LogSigner {
     if (now?.equals(root) !== true) throw rewritten(size, now === undefined ? 'has fewer' : 'has others');
   }
 }
+
+const isSignedBy = (note: string, signers: NoteSigner[]): boolean =>
+  signersOf(note).join() === signers.map(({ id }) => id).join();
 
 export interface KeptCheckpoint extends SignedHead {
   /** ISO-8601 UTC. */

@@ -91,6 +91,9 @@ export function openNote(note: string, verifiers: NoteVerifier[]): { text: strin
   return { text, signedBy };
 }
 
+/** Ids of the keys that have signed a note, known or not. */
+export const signersOf = (note: string): string[] => parseNote(note).signatures.map(({ id }) => id);
+
 interface NoteSignature {
   name: string;
   id: string;

@@ -125,17 +125,23 @@ describe('R-A4 The tree of the log', () => {
       await expect(signer.consistency(1, size + 1)).rejects.toThrow('but the head is');
     });
 
-    it('is never signed smaller, nor as another history', async () => {
+    it('is never signed smaller', async () => {
       const { size } = await signer.head();
       const kept = readFileSync(join(directory, 'checkpoint'), 'utf8');
       house.db.exec(`DROP TRIGGER audit_is_never_deleted; DELETE FROM log_checkpoints`);
       house.db.exec(`DELETE FROM audit WHERE position > ${size - 5}`);
       await expect(signer.head()).rejects.toMatchObject({ code: 'log-rewritten' });
-      // Grown to the old size and beyond it is still not the log that was signed.
-      for (let n = 0; n < 10; n++) await live(house.log, 100 + n, 3);
+      expect(readFileSync(join(directory, 'checkpoint'), 'utf8')).toBe(kept);
+    });
+
+    it('is never signed as another history, however long', async () => {
+      const { size } = await signer.head();
+      house.db.exec(`DROP TRIGGER audit_is_never_updated; DELETE FROM log_checkpoints; DELETE FROM log_nodes;
+        UPDATE audit SET leaf_hash = zeroblob(32) WHERE position = ${size - 5}`);
+      const log = new SqliteAuditLog(house.db, catalog, directly(assembleWriter(house.db)));
+      await live(log, 100, 60);
       expect(leaves().length).toBeGreaterThan(size);
       await expect(signer.head()).rejects.toThrow(`A log of ${size} entries was signed, but this one has others`);
-      expect(readFileSync(join(directory, 'checkpoint'), 'utf8')).toBe(kept);
     });
 
     it('is not signed over the last head in the file either', async () => {
@@ -150,12 +156,10 @@ describe('R-A4 The tree of the log', () => {
       const [old] = keys.signers();
       await signer.head();
       const fresh = keys.add();
-      await live(house.log, 10, 5);
       const both = await signer.head();
       expect(openCheckpoint(both.note, [old]).size).toBe(both.size);
       expect(openCheckpoint(both.note, [fresh]).size).toBe(both.size);
       keys.retire(old.id);
-      await live(house.log, 11, 5);
       const { note } = await signer.head();
       expect(() => openCheckpoint(note, [old])).toThrow('None of the given keys');
       expect(openCheckpoint(note, [fresh])).toBeDefined();
