@@ -10,6 +10,7 @@ import { HealthController, HOUSE } from './health.controller.js';
 import { Draining } from './http/draining.js';
 import { ProblemFilter } from './http/problem.filter.js';
 import { ConsolidationController } from './consolidation.controller.js';
+import { LearningController } from './learning.controller.js';
 import { MemoriesController } from './memories.controller.js';
 import { NamespacesController } from './namespaces.controller.js';
 import { OperationsController } from './operations.controller.js';
@@ -27,6 +28,7 @@ export class ApiModule {
         SessionsController,
         ConsolidationController,
         MemoriesController,
+        LearningController,
         NamespacesController,
         ContextController,
         DocumentsController,

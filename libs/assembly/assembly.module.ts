@@ -1,7 +1,7 @@
 import { Module, type DynamicModule } from '@nestjs/common';
 import { CqrsModule } from '@nestjs/cqrs';
 import { AuditLogModule } from '#audit-log/module';
-import { SqliteAuditLog } from '#audit-log';
+import { LogSigner, SqliteAuditLog } from '#audit-log';
 import { FolderSync } from '#documents';
 import { DocumentsModule } from '#documents/module';
 import { MemoriesModule } from '#memories/module';
@@ -15,6 +15,7 @@ import { WorkModule } from '#work/module';
 import { Config } from './config.js';
 import { ContextModule } from './context.module.js';
 import type { House } from './house.js';
+import { learningHandlers } from './learning.commands.js';
 
 /** An open house as Nest providers: the tokens are the classes themselves. */
 @Module({})
@@ -32,6 +33,7 @@ export class AssemblyModule {
       { provide: Operations, useValue: house.operations },
       { provide: SearchIds, useValue: house.searchIds },
       { provide: SqliteAuditLog, useValue: house.auditLog },
+      { provide: LogSigner, useValue: house.signer },
     ];
     return {
       module: AssemblyModule,
@@ -46,7 +48,7 @@ export class AssemblyModule {
         SearchModule,
         ContextModule,
       ],
-      providers,
+      providers: [...providers, ...learningHandlers],
       exports: [...providers.map(({ provide }) => provide), CqrsModule],
     };
   }
@@ -54,3 +56,11 @@ export class AssemblyModule {
 
 export { SynthesizeContext, type SynthesizedContext } from './context.commands.js';
 export { GetContext, ListContexts, type GivenContext } from './context.queries.js';
+export {
+  GetProcedureOutcomes,
+  RefineProcedure,
+  RollBackProcedure,
+  type EpisodeRef,
+  type ProcedureReport,
+  type Rollback,
+} from './learning.commands.js';

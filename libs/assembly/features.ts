@@ -10,6 +10,7 @@ import { readRegistry } from '#storage';
 import { work } from '#work';
 import { activityProjector } from './activity.projector.js';
 import { contexts } from './context.js';
+import { outcomeReads } from './task-outcome.js';
 
 /** Start reading here: everything the product knows how to decide, project and answer. */
 const features: Feature[] = [
@@ -23,7 +24,7 @@ const features: Feature[] = [
     catalog: {},
     deciders: [],
     projectors: [activityProjector],
-    reads: [...auditReads, ...operationReads, projectionStatus],
+    reads: [...auditReads, ...outcomeReads, ...operationReads, projectionStatus],
   },
 ];
 

@@ -37,5 +37,13 @@ export { compare, statementOf, type Verdict } from './statement.js';
 export { memory } from './memory.decider.js';
 export { MEMORY_TYPES, type MemoryEvent, type MemoryType } from './memory.events.js';
 export { MEMORY_WORDS, searchMemories, type MemorySearchAnswer } from './memory.search.js';
-export { memoriesById, newestTold, toldByKey, type Memory, type NamespaceCount } from './memory.reads.js';
+export {
+  memoriesById,
+  memoryAt,
+  memoryIfAny,
+  newestTold,
+  toldByKey,
+  type Memory,
+  type NamespaceCount,
+} from './memory.reads.js';
 export { memorySearchable } from './memory.searchable.js';

@@ -220,7 +220,7 @@ export interface NewestInput {
  * only of a few more than are wanted, and of all when too many of those may not be told.
  */
 export function newestTold(db: Reader, { namespaces, limit, told_at, ...filter }: NewestInput): Memory[] {
-  const newest = (most: number): Sql => {
+  const idsOf = (most: number): Sql => {
     const each = namespaces.map((namespace) => {
       const conditions = [entirely(namespace), ...memoryConditions({ ...filter, include_superseded: true })];
       return sql`SELECT id, updated_at FROM memory_entries m WHERE ${and(conditions)}`;
@@ -229,7 +229,7 @@ export function newestTold(db: Reader, { namespaces, limit, told_at, ...filter }
   };
   const told = (most: number): { memories: Memory[]; looked: number } => {
     const rows = db.all<MemoryRow & { told: number }>(
-      sql`WITH newest (id) AS MATERIALIZED (SELECT id FROM (${newest(most)}))
+      sql`WITH newest (id) AS MATERIALIZED (SELECT id FROM (${idsOf(most)}))
           SELECT ${filter.as_of === undefined ? memoryNow : memoryAsOf(filter.as_of)}, ${inUse(filter.as_of)} AND ${notExpired(told_at)} AS told
           FROM memory_entries m WHERE id IN (SELECT id FROM newest) ORDER BY updated_at DESC, id DESC`,
     );

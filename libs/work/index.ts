@@ -40,6 +40,7 @@ export {
   startOf,
   taskAt,
   tasksPage,
+  type EndedTask,
   type ProcedureOutcomes,
   type Task,
 } from './task.reads.js';

@@ -171,17 +171,25 @@ export const staleTasks = defineRead(
     ),
 );
 
+/** A task with the event that ended it. */
+export interface EndedTask {
+  task: Task;
+  position: number;
+  correlation_id: string;
+}
+
 /** Tasks that were completed or failed for good after a position, in this order. */
 export const endedTasks = defineRead(
   'tasks.ended',
-  (db, { after, limit }: { after: number; limit: number }): { task: Task; position: number }[] =>
+  (db, { after, limit }: { after: number; limit: number }): EndedTask[] =>
     db
-      .all<TaskRow>(
-        sql`SELECT ${columns} FROM tasks INDEXED BY idx_tasks_ended
+      .all<TaskRow & { correlation_id: string }>(
+        sql`SELECT ${columns}, (SELECT correlation_id FROM audit WHERE audit.position = tasks.position) AS correlation_id
+            FROM tasks INDEXED BY idx_tasks_ended
             WHERE status IN ('completed', 'failed') AND position > ${after}
             ORDER BY position LIMIT ${limit}`,
       )
-      .map(placed),
+      .map((row) => ({ task: placed(row).task, position: row.position, correlation_id: row.correlation_id })),
 );
 
 /** How tasks that went by a version of a procedure ended. */

@@ -3,11 +3,12 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { plainToInstance } from 'class-transformer';
 import { validateSync } from 'class-validator';
+import { ConsistencyQuery, FeedQuery, ListAuditEventsQuery, VerifyBody } from '../../apps/api/audit.dto.js';
 import * as agentDtos from '../../apps/api/agents.dto.js';
-import { FeedQuery, ListAuditEventsQuery, VerifyBody } from '../../apps/api/audit.dto.js';
 import * as consolidationDtos from '../../apps/api/consolidation.dto.js';
 import * as contextDtos from '../../apps/api/context.dto.js';
 import * as documentDtos from '../../apps/api/documents.dto.js';
+import * as learningDtos from '../../apps/api/learning.dto.js';
 import * as memoryDtos from '../../apps/api/memories.dto.js';
 import { ListOperationsQuery } from '../../apps/api/operations.dto.js';
 import { FeedbackBody } from '../../apps/api/search.dto.js';
@@ -341,6 +342,26 @@ describe('The OpenAPI document', () => {
     await ask('PUT', `${t}/doc/status`, { status: 'running' });
   });
 
+  it('R-O8 describes every answer of learning', async () => {
+    const at = '/v1/memories/app:doc/brew';
+    await ask('PUT', at, { value: { steps: [] }, memory_type: 'procedural' });
+    const episodes = [{ namespace: 'app:doc', key: 'brew' }];
+    await ask('POST', `${at}/refine`, { value: { steps: ['boil'] }, episodes });
+    await ask('POST', `${at}/refine`, { value: {}, episodes: [{ namespace: 'app:doc', key: 'none' }] });
+    const procedure = { namespace: 'app:doc', key: 'brew', version: 2 };
+    for (const status of ['completed', 'failed'] as const) {
+      const task_id = `brew-${status}`;
+      await ask('POST', '/v1/tasks', { task_id, prompt: 'p', procedure, max_retries: 0 });
+      await ask('PUT', `/v1/tasks/${task_id}/status`, { status: 'running' });
+      await ask('PUT', `/v1/tasks/${task_id}/status`, { status });
+    }
+    await ask('GET', `${at}/outcomes`);
+    await ask('GET', '/v1/memories/app:doc/none/outcomes');
+    await ask('POST', `${at}/rollback`);
+    await ask('POST', `${at}/rollback`, { dry_run: true, min_outcomes: 1 });
+    await ask('POST', `${at}/rollback`, { min_outcomes: 0 });
+  });
+
   it('R-O8 describes every answer of agents', async () => {
     const a = '/v1/agents';
     await ask('POST', a, { agent_id: 'doc', name: 'Ada', resource_usage: { tokens: 1 } });
@@ -387,6 +408,13 @@ describe('The OpenAPI document', () => {
     await ask('POST', '/v1/audit/verify');
     await ask('POST', '/v1/audit/verify', { from: 1, to: 2 });
     await ask('POST', '/v1/audit/verify', { from: 0 });
+    for (const path of ['/v1/audit/checkpoint', '/v1/audit/keys', '/v1/audit/events/1/proof']) {
+      await ask('GET', path);
+      await ask('GET', `${path}?x=1`);
+    }
+    await ask('GET', '/v1/audit/consistency?from=1');
+    await ask('GET', '/v1/audit/consistency?from=1&to=2');
+    await ask('GET', '/v1/audit/consistency?from=0');
     await ask('GET', '/v1/audit/feed');
     await ask('GET', '/v1/audit/feed?after=99999999');
     for (const path of ['/health', '/health/live', '/health/ready']) {
@@ -616,6 +644,7 @@ describe('The OpenAPI document', () => {
         { document_type: 'plan', sync_status: 'stale', path_prefix: 'p', filter: '{}', limit: 1, cursor: 'c' },
       ],
       ['GET /v1/audit/feed', FeedQuery, { after: 1 }],
+      ['GET /v1/audit/consistency', ConsistencyQuery, { from: 1, to: 2 }],
       [
         'SubmitTaskBody',
         taskDtos.SubmitTaskBody,
@@ -648,6 +677,12 @@ describe('The OpenAPI document', () => {
           procedure: { namespace: 'user:a', key: 'k', version: 1 },
         },
       ],
+      [
+        'RefineProcedureBody',
+        learningDtos.RefineProcedureBody,
+        { value: {}, metadata: {}, episodes: [{ namespace: 'user:a', key: 'k', version: 1 }], reason: 'r' },
+      ],
+      ['RollBackProcedureBody', learningDtos.RollBackProcedureBody, { dry_run: true, min_outcomes: 1 }],
       ['WriteCheckpointBody', taskDtos.WriteCheckpointBody, { state: {} }],
       ['SetTaskStateBody', taskDtos.SetTaskStateBody, { value: 1 }],
       [

@@ -33,7 +33,7 @@ describe('R-S5 Each index serves a query of the product:', () => {
   let asked: Sql[];
   beforeAll(async () => {
     house = openTestHouse();
-    await live(house.log, 42, 1500);
+    await live(house.log, 42, 2500);
     ({ db, asked } = recording(house.db));
     log = new SqliteAuditLog(db, catalog, directly(assembleWriter(db)));
   });

@@ -51,7 +51,7 @@ const STATE_KEYS = ['mood', 'session:turn', 'user:language', 'app:theme', 'proje
 function work(choose: Chooser, timestamp: string, n: number): Step[] {
   if (n % 60 === 59) return [judge(n, timestamp)];
   if (n % 60 === 29) return [giveContext(n, timestamp)];
-  if (n % 3 === 2) return tasks(choose);
+  if (n % 4 === 2) return tasks(choose);
   if (choose.chance(0.08)) return fork(choose, timestamp);
   if (choose.chance(0.08)) return [documentStep(choose)];
   if (n % 7 === 3) return [setAside(choose)];
