@@ -1,7 +1,7 @@
 import { below, type JsonObject } from '#kernel';
 import { codesOf, cosineOf, type EmbeddingModel } from '#search';
 import { and, defineRead, sql } from '#storage';
-import { fingerprint, sayingOf, sessionOf, type Fingerprint, type FingerprintRow } from './fingerprint.js';
+import { fingerprint, sayingOf, sessionOf, type BucketedFingerprint, type FingerprintRow } from './fingerprint.js';
 import { compare, type Verdict } from './statement.js';
 
 export interface FingerprintsInput {
@@ -18,7 +18,7 @@ export type FingerprintCursor = [namespace: string, updated_at: string, id: numb
 /** Memories in lists, in the order of an index: a page costs the same wherever it stands. */
 export const fingerprintsPage = defineRead(
   'memories.fingerprints',
-  (db, input: FingerprintsInput): { items: Fingerprint[]; next?: FingerprintCursor } => {
+  (db, input: FingerprintsInput): { items: BucketedFingerprint[]; next?: FingerprintCursor } => {
     const { namespace_prefix, model, limit, after } = input;
     const conditions = [sql`m.replaced_at IS NULL AND m.is_deleted = 0`];
     conditions.push(sql`m.consolidated_into IS NULL AND m.is_archived = 0`);

@@ -16,11 +16,12 @@ export interface Fingerprint {
   value: string;
   /** Of what it states, in normal form; `null` when it states nothing that could be compared. */
   form: string | null;
-  /** Numbers that those share that may be alike. */
-  buckets: number[];
   /** The version before it was written moments before, by somebody else, and this one's writer had not said it saw that. */
   overwrote: boolean;
 }
+
+/** A fingerprint with numbers that those share that may be alike. */
+export type BucketedFingerprint = Fingerprint & { buckets: number[] };
 
 /** Two writes to one memory this close together, in milliseconds, by two who do not say what they saw, are concurrent. */
 export const CONCURRENT_WITHIN = 60_000;
@@ -48,7 +49,11 @@ export const sessionOf = (namespace: string): string | undefined =>
   namespace.startsWith('session:') ? namespace.split(':')[1] : undefined;
 
 /** `owners` knows whose a session is. */
-export function fingerprint(row: FingerprintRow, owners: Map<string, string>, code: Buffer | undefined): Fingerprint {
+export function fingerprint(
+  row: FingerprintRow,
+  owners: Map<string, string>,
+  code: Buffer | undefined,
+): BucketedFingerprint {
   const { id, namespace, key, version, memory_type } = row;
   const session = sessionOf(namespace);
   const own = namespace.split(':').slice(0, 2).join(':');
