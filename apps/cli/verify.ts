@@ -1,18 +1,19 @@
+import { availableParallelism } from 'node:os';
 import { existsSync } from 'node:fs';
-import { readConfig } from '#assembly';
-import { verifySlice, witnessedHead, type Verification } from '#audit-log';
+import { openReaders, readConfig, type Config } from '#assembly';
+import { verifyRange, verifySlice, witnessedHead, type Verification } from '#audit-log';
 import { Database, sql } from '#storage';
 import { EXIT, Failure } from './failure.js';
 import { count, duration, Progress } from './progress.js';
 import type { Rest } from './rest.js';
 
-/** Entries between two looks at the progress. */
-const SLICE = 10_000;
+/** So many entries take a second or so: work that long shows how far it is. */
+const LONG = 100_000;
 
 /** Recomputes the chain: of a running server's log, or of the database file itself. Exit code 1: it is broken. */
 export async function verify(rest: Rest | undefined, json: boolean): Promise<number> {
   const begin = performance.now();
-  const verification = rest === undefined ? verifyFile(json) : await verifyServer(rest);
+  const verification = await (rest === undefined ? verifyFile(json) : verifyServer(rest));
   const seconds = (performance.now() - begin) / 1000;
   if (json) process.stdout.write(`${JSON.stringify({ ...verification, seconds })}\n`);
   else process.stdout.write(sentence(verification, seconds));
@@ -24,8 +25,9 @@ async function verifyServer(rest: Rest): Promise<Verification> {
   return body;
 }
 
-function verifyFile(quiet: boolean): Verification {
-  const { ABATHUR_DB_PATH: path } = readConfig(process.env);
+async function verifyFile(quiet: boolean): Promise<Verification> {
+  const config = readConfig(process.env);
+  const path = config.ABATHUR_DB_PATH;
   if (!existsSync(path)) {
     throw new Failure(
       EXIT.noInput,
@@ -36,13 +38,13 @@ function verifyFile(quiet: boolean): Verification {
   }
   const db = Database.open({ path, readonly: true });
   try {
-    return verifyLog(db, quiet);
+    return await verifyLog(db, config, quiet);
   } finally {
     db.close();
   }
 }
 
-function verifyLog(db: Database, quiet: boolean): Verification {
+async function verifyLog(db: Database, config: Config, quiet: boolean): Promise<Verification> {
   const [audit] = db.all(sql`SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'audit'`);
   if (audit === undefined) {
     throw new Failure(
@@ -56,18 +58,22 @@ function verifyLog(db: Database, quiet: boolean): Verification {
     sql`SELECT position, lower(hex(entry_hash)) AS entry_hash, timestamp AS time FROM audit ORDER BY position DESC LIMIT 1`,
   ) ?? { position: 0, entry_hash: '0'.repeat(64), time: null };
   const last = witnessedHead.run(db, null);
-  const progress = new Progress('Verifying', last, process.stderr, quiet || last < SLICE);
-  let checked = 0;
-  for (let from = 1; from <= last; from += SLICE) {
-    const slice = verifySlice.run(db, { from, to: Math.min(from + SLICE - 1, last) });
-    checked += slice.checked;
-    progress.add(slice.checked);
-    if (slice.broken_at !== undefined) {
-      return { ok: false, checked, head, broken_at: slice.broken_at, reason: slice.reason };
-    }
+  const progress = new Progress('Verifying', last, process.stderr, quiet || last < LONG);
+  const atOnce = last < LONG ? 1 : availableParallelism();
+  const readers = openReaders(config);
+  try {
+    const range = { from: 1, to: last };
+    const result = await verifyRange(
+      (slice) => readers.run(verifySlice, slice),
+      range,
+      atOnce,
+      (entries) => progress.add(entries),
+    );
+    if (result.broken_at === undefined) progress.end();
+    return { ok: result.broken_at === undefined, head, ...result };
+  } finally {
+    await readers.close();
   }
-  progress.end();
-  return { ok: true, checked, head };
 }
 
 function sentence({ ok, checked, head, broken_at, reason }: Verification, seconds: number): string {

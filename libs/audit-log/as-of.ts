@@ -1,12 +1,6 @@
 import { invalid } from '#kernel';
-import { defineRead, sql, type ReadSide } from '#storage';
-import { positionAt } from './audit.reads.js';
-
-const headPosition = defineRead(
-  'audit.head-position',
-  (db, _: null): number =>
-    db.one<{ position: number }>(sql`SELECT coalesce(max(position), 0) AS position FROM audit`)!.position,
-);
+import type { ReadSide } from '#storage';
+import { headPosition, positionAt } from './positions.js';
 
 /**
  * Turns `as_of`, a log position or an ISO-8601 time, into the position whose past it names. Refuses what is beyond

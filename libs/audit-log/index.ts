@@ -1,4 +1,6 @@
-import { auditEvent, auditEvents, positionAt } from './audit.reads.js';
+import { auditExportPage } from './audit.export.js';
+import { auditEvent, auditEvents } from './audit.reads.js';
+import { headPosition, positionAt } from './positions.js';
 import { verifySlice, witnessedHead } from './chain.js';
 
 export { isoTime, resolveAsOf } from './as-of.js';
@@ -14,15 +16,18 @@ export type {
   StreamSlice,
 } from './audit-log.js';
 export {
-  auditEvent,
-  auditEvents,
-  positionAt,
-  wasAnswered,
-  type AuditEvent,
-  type AuditFilter,
-  type AuditPageInput,
-} from './audit.reads.js';
-export { verifySlice, witnessedHead, type Verification } from './chain.js';
+  auditExportPage,
+  exportLines,
+  type ExportEntry,
+  type ExportFilter,
+  type ExportManifest,
+  type ExportPage,
+  type ExportTrailer,
+} from './audit.export.js';
+export { matches, type AuditFilter } from './audit.filter.js';
+export { auditEvent, auditEvents, wasAnswered, type AuditEvent, type AuditPageInput } from './audit.reads.js';
+export { verifyRange, verifySlice, witnessedHead, type Verification } from './chain.js';
+export { headPosition, positionAt } from './positions.js';
 export { LogReader } from './log-reader.js';
 export { LogWriter } from './log-writer.js';
 export { SqliteAuditLog } from './sqlite-audit-log.js';
@@ -42,4 +47,12 @@ export { hostWriter } from './writer-host.js';
 export { Writer, type Settled, type WriterHooks, type WriterRequest } from './writer.js';
 
 /** Reads that run on reader threads. */
-export const auditReads = [auditEvents, auditEvent, positionAt, verifySlice, witnessedHead];
+export const auditReads = [
+  auditEvents,
+  auditEvent,
+  auditExportPage,
+  headPosition,
+  positionAt,
+  verifySlice,
+  witnessedHead,
+];

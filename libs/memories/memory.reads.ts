@@ -106,18 +106,20 @@ const deletedAt = (asOf: number): Sql =>
 export interface HistoryInput {
   namespace: string;
   key: string;
+  as_of?: number;
   limit: number;
   cursor?: string;
 }
 
 /** All versions, newest first; also of a deleted memory. */
 export const memoryHistory = defineRead('memories.history', (db, input: HistoryInput): Page<Memory> => {
-  const { namespace, key, limit, cursor } = input;
-  const list = ['history', namespace, key];
+  const { namespace, key, as_of, limit, cursor } = input;
+  const list = ['history', namespace, key, as_of];
   const [last] = decodeCursor<[number]>(list, cursor) ?? [];
   const rows = db.all<MemoryRow>(
-    sql`SELECT ${memoryNow} FROM memory_entries WHERE namespace = ${namespace} AND key = ${key}
-          AND version < ${last ?? Number.MAX_SAFE_INTEGER} ORDER BY version DESC LIMIT ${limit + 1}`,
+    sql`SELECT ${as_of === undefined ? memoryNow : memoryAsOf(as_of)} FROM memory_entries m
+        WHERE namespace = ${namespace} AND key = ${key} AND version < ${last ?? Number.MAX_SAFE_INTEGER}
+          AND id <= ${as_of ?? Number.MAX_SAFE_INTEGER} ORDER BY version DESC LIMIT ${limit + 1}`,
   );
   if (rows.length === 0 && last === undefined) throw notFound('memory', `${namespace}/${key}`);
   return toPage(list, rows.map(toMemory), limit, ({ version }) => [version], asIs);
@@ -252,6 +254,7 @@ export interface NamespacesInput {
   suffix?: string;
   /** Namespaces are cut to this many segments, and counted together. */
   max_depth?: number;
+  as_of?: number;
   limit: number;
   cursor?: string;
 }
@@ -264,16 +267,16 @@ export interface NamespaceCount {
 
 /** Namespaces that hold memories, in order. `*` as a whole segment of prefix or suffix matches any one segment. */
 export const namespacesPage = defineRead('memories.namespaces', (db, input: NamespacesInput): Page<NamespaceCount> => {
-  const { prefix, suffix, max_depth, limit, cursor } = input;
-  const list = ['namespaces', prefix, suffix, max_depth];
+  const { prefix, suffix, max_depth, as_of, limit, cursor } = input;
+  const list = ['namespaces', prefix, suffix, max_depth, as_of];
   const [last] = decodeCursor<[string]>(list, cursor) ?? [];
-  const conditions = [sql`replaced_at IS NULL`, sql`is_deleted = 0`];
+  const conditions = memoryConditions({ as_of });
   // The segments before the first wildcard narrow the range that is read.
   const fixed = prefix?.split(':').slice(0, firstWildcard(prefix)).join(':');
   if (fixed !== undefined && fixed !== '') conditions.push(inNamespace(fixed));
   const counts = new Map<string, number>();
   const rows = db.iterate<NamespaceCount>(
-    sql`SELECT namespace, count(*) AS count FROM memory_entries WHERE ${and(conditions)} GROUP BY namespace`,
+    sql`SELECT namespace, count(*) AS count FROM memory_entries m WHERE ${and(conditions)} GROUP BY namespace`,
   );
   for (const { namespace, count } of rows) {
     const segments = namespace.split(':');
