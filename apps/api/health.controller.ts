@@ -3,7 +3,7 @@ import { ApiExcludeEndpoint, ApiExtraModels, ApiServiceUnavailableResponse, ApiT
 import type { FastifyReply } from 'fastify';
 import { sizeOf, VERSION, type House } from '#assembly';
 import { projectionStatus } from '#projections';
-import { checkPragmas, defineRead, sql } from '#storage';
+import { checkPragmas, defineRead, fileId, sql } from '#storage';
 import { HealthBody, LivenessBody, PartBody, ReadinessBody } from './health.dto.js';
 import { Draining } from './http/draining.js';
 
@@ -81,6 +81,7 @@ export class HealthController {
     const pragmas = checkPragmas(db, config.ABATHUR_DB_SYNCHRONOUS);
     const wrong = pragmas.filter(({ ok }) => !ok).map(({ name }) => name);
     const details = {
+      file_id: fileId(db.path),
       sqlite: reads.point(sqliteVersion, null),
       size_bytes: sizeOf(db.path),
       wal_bytes: sizeOf(`${db.path}-wal`),

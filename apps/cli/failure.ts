@@ -10,6 +10,8 @@ export const EXIT = {
   software: 70,
   config: 78,
   interrupted: 130,
+  /** As if the signal had ended it that says that nobody reads any more. */
+  unread: 141,
 } as const;
 
 /** Why a command ended early, in a sentence, and what to do about it. */

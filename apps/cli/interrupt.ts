@@ -40,3 +40,16 @@ export class Interrupt {
     else if (now - this.asked > SAME_SIGNAL) this.cut.abort();
   }
 }
+
+/** Runs work that Ctrl-C may stop: then with exit code 130, and a hint how to go on. */
+export async function interruptible<T>(hint: string, work: (interrupt: Interrupt) => Promise<T>): Promise<T> {
+  const interrupt = new Interrupt();
+  try {
+    return await work(interrupt);
+  } catch (error) {
+    interrupt.check(hint);
+    throw error;
+  } finally {
+    interrupt.off();
+  }
+}

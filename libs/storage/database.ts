@@ -73,6 +73,12 @@ export class Database implements Reader {
     this.connection.exec(script);
   }
 
+  hasTable(name: string): boolean {
+    return (
+      this.connection.prepare(`SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?`).get(name) !== undefined
+    );
+  }
+
   /** Reads or sets one pragma. */
   pragma<T = unknown>(source: string): T {
     return this.connection.pragma(source, { simple: true }) as T;

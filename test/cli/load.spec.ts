@@ -242,14 +242,6 @@ describe('abathur', () => {
     expect(await abathur(...args)).toMatchObject({ code: 64, out: '' });
   });
 
-  it('helps with an example for every command', async () => {
-    for (const command of ['serve', 'migrate', 'verify', 'load']) {
-      const { code, out } = await abathur(command, '--help');
-      expect(out).toMatch(/Example:\n {2}.*abathur /);
-      expect(code).toBe(0);
-    }
-  });
-
   it('migrates a file once, verifies it, and finds what was changed in it', async () => {
     const environment = { ABATHUR_DB_PATH: join(temporaryDirectory(), 'abathur.db') };
     const first = await run([CLI, 'migrate', '--json'], environment);

@@ -19,7 +19,7 @@ const PAGES = [
   'grafana/README.md',
 ];
 /** Made up in "how to add …". */
-const EXAMPLES = ['libs/memories/memory-pins.projector.ts'];
+const EXAMPLES = ['libs/memories/memory-pins.projector.ts', 'apps/cli/verbs/sessions.ts'];
 
 /** The text under a heading of the second level. */
 function section(page: string, title: string): string {

@@ -1,0 +1,28 @@
+import { InvalidArgumentError, type Command } from 'commander';
+
+export const DEFAULT_URL = 'http://127.0.0.1:8000';
+
+/** The URL of a server, as an option takes it. */
+export function url(text: string): string {
+  if (!URL.canParse(text) || !/^https?:$/.test(new URL(text).protocol)) {
+    throw new InvalidArgumentError(`Give a URL, for instance ${DEFAULT_URL}.`);
+  }
+  return text;
+}
+
+/** A whole number within bounds, as an option takes it. */
+export const whole =
+  (least: number, most: number) =>
+  (text: string): number => {
+    const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
+    if (!(value >= least && value <= most)) {
+      throw new InvalidArgumentError(`Give a whole number from ${least} to ${most}.`);
+    }
+    return value;
+  };
+
+/** The options of a verb that works through a server or on the file: see {@link import('./target.js').target}. */
+export const takesTarget = (command: Command): Command =>
+  command
+    .option('--url <url>', 'ask this server', url)
+    .option('--file [path]', 'work on the file itself, even while a server has it open');
