@@ -11,6 +11,7 @@ import { Meaning, SearchIds } from '#search';
 import { SearchModule } from '#search/module';
 import { ReaderPool, ReadSide } from '#storage';
 import { Log, Metrics } from '#telemetry';
+import { auditorHandlers } from './auditors.js';
 import { Config } from './config.js';
 import type { House } from './house.js';
 
@@ -34,8 +35,10 @@ export class AssemblyModule {
       module: AssemblyModule,
       global: true,
       imports: [CqrsModule.forRoot(), AuditLogModule, SessionsModule, MemoriesModule, DocumentsModule, SearchModule],
-      providers,
+      providers: [...providers, ...auditorHandlers],
       exports: [...providers.map(({ provide }) => provide), CqrsModule],
     };
   }
 }
+
+export { DiffLog, RevertOperation, WhyMemory, type DiffPage, type RevertResult } from './auditors.js';

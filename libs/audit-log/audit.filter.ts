@@ -64,7 +64,7 @@ export interface Stretch extends Span {
 export function stretch(db: Reader, filter: AuditFilter, span: Span, order: 'asc' | 'desc' = 'asc'): Stretch {
   const { after, until } = inTime(db, filter, span);
   const selective = isSelective(db, filter);
-  const conditions = [...equalities(filter), ...inNamespace(filter, selective)];
+  const conditions = [...equalities(filter), ...namespaceConditions(filter, selective)];
   if (selective || until - after <= WALK) return { after, until, conditions, last: true };
   return order === 'asc'
     ? { after, until: after + WALK, conditions, last: false }
@@ -109,11 +109,14 @@ function equalities(filter: AuditFilter): Sql[] {
   return conditions;
 }
 
-function inNamespace({ namespace_prefix }: AuditFilter, byIndex: boolean): Sql[] {
+function namespaceConditions({ namespace_prefix }: AuditFilter, byIndex: boolean): Sql[] {
   return namespace_prefix === undefined
     ? []
     : [sql`(${namespaceCondition(namespace_prefix, byIndex ? COLUMN : WALKED)})`];
 }
+
+/** What lies in a namespace or below it, while the log is walked. */
+export const inNamespace = (namespacePrefix: string): Sql => sql`(${namespaceCondition(namespacePrefix, WALKED)})`;
 
 const COLUMN: Sql = { text: 'memory_namespace', params: [] };
 // With the plus SQLite does not think of the index, which would put everything below the prefix in order first.

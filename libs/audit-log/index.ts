@@ -1,7 +1,8 @@
 import { auditExportPage } from './audit.export.js';
 import { auditEvent, auditEvents } from './audit.reads.js';
-import { headPosition, positionAt } from './positions.js';
+import { headPosition, positionAt, streamTip } from './positions.js';
 import { verifySlice, witnessedHead } from './chain.js';
+import { whyOf } from './provenance.js';
 
 export { isoTime, resolveAsOf } from './as-of.js';
 export type {
@@ -27,15 +28,33 @@ export {
 export { matches, type AuditFilter } from './audit.filter.js';
 export { auditEvent, auditEvents, wasAnswered, type AuditEvent, type AuditPageInput } from './audit.reads.js';
 export { verifyRange, verifySlice, witnessedHead, type Verification } from './chain.js';
-export { headPosition, positionAt } from './positions.js';
+export { headPosition, positionAt, streamTip } from './positions.js';
 export { LogReader } from './log-reader.js';
 export { LogWriter } from './log-writer.js';
 export { SqliteAuditLog } from './sqlite-audit-log.js';
+export { diffOf, type Change, type DiffInput, type Snapshot, type Snapshots } from './diff.js';
+export {
+  dependsOn,
+  provenanceRows,
+  whyOf,
+  type LifeEvent,
+  type Link,
+  type Provenance,
+  type Source,
+  type Why,
+} from './provenance.js';
+export { reversal, reversalCatalog } from './reversal.decider.js';
+export { reversalUndoes, revertPlan, type DependsOn, type Revert, type RevertInput } from './revert.js';
+export { thingOf, type Thing } from './thing.js';
+export type { AnyUndoes, Dependent, Undo, Undoes, Undoing, Undone } from './undo.js';
 export {
   decideStep,
+  planStep,
   readStep,
   Transactor,
+  type Carried,
   type Decision,
+  type Planned,
   type Step,
   type Work,
   type WorkAnswer,
@@ -53,6 +72,8 @@ export const auditReads = [
   auditExportPage,
   headPosition,
   positionAt,
+  streamTip,
   verifySlice,
+  whyOf,
   witnessedHead,
 ];

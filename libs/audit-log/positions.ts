@@ -14,3 +14,12 @@ export const positionAt = defineRead('audit.position-at', (db, time: string): nu
   );
   return row?.position ?? 0;
 });
+
+/** How many events a stream has; 0: there never was such a thing. */
+export const streamTip = defineRead(
+  'audit.stream-tip',
+  (db, stream: string): number =>
+    db.one<{ version: number }>(
+      sql`SELECT coalesce(max(stream_version), 0) AS version FROM audit WHERE stream = ${stream}`,
+    )!.version,
+);

@@ -14,7 +14,7 @@ import type { CommittedEvent } from './audit-log.js';
 import { LogReader } from './log-reader.js';
 import { commitIdOf, committedEvent, type LogWriter } from './log-writer.js';
 
-/** One thing to do in a transaction: decide a command and append what follows, or ask a read. */
+/** One thing to do in a transaction: decide a command and append what follows, ask a read, or do what a read plans. */
 export type Step =
   | {
       decider: string;
@@ -24,7 +24,8 @@ export type Step =
       /** Streams that must exist and be open: what the command refers to. */
       requires?: string[];
     }
-  | { read: string; input: unknown };
+  | { read: string; input: unknown }
+  | { plan: string; input: unknown };
 
 /** The step that decides a command, with what must hold for it. */
 export const decideStep = <C extends { type: string }>(
@@ -36,10 +37,37 @@ export const decideStep = <C extends { type: string }>(
 /** The step that asks a read in the transaction. */
 export const readStep = <I>({ name }: Read<I, unknown>, input: I): Step => ({ read: name, input });
 
+/** The step that asks a read what to do, and does it: nothing can be written between the question and the deed. */
+export const planStep = <I>({ name }: Read<I, Planned>, input: I): Step => ({ plan: name, input });
+
+/** What such a read comes to. */
+export interface Planned {
+  steps: Step[];
+  /** What is said of it. */
+  answer: unknown;
+}
+
+/** What became of a plan: its answer, and what deciding each of its steps came to. */
+export interface Carried {
+  answer: unknown;
+  carried: unknown[];
+}
+
 /** Steps that happen in order, all or none. */
 export interface Work {
   caller: Caller;
   steps: Step[];
+  /** Do all of it, say what came of it, and undo it: nothing is written. */
+  rehearse?: true;
+}
+
+/** Leaves the savepoint of a rehearsal, so that it is undone. */
+export class Rehearsed extends Error {
+  override readonly name = 'Rehearsed';
+
+  constructor(readonly answer: WorkAnswer) {
+    super('Only rehearsed');
+  }
 }
 
 /** What deciding a command came to. */
@@ -103,7 +131,9 @@ export class Transactor {
   execute(work: Work): WorkAnswer {
     const touched: string[] = [];
     try {
-      return this.answer(work, touched);
+      const answer = this.answer(work, touched);
+      if (work.rehearse) throw new Rehearsed(answer);
+      return answer;
     } catch (error) {
       // These states may hold events that are being rolled back.
       for (const stream of touched) this.folded.delete(stream);
@@ -124,7 +154,8 @@ export class Transactor {
       if (first !== undefined) return { ...(first as WorkAnswer), replayed: true };
     }
     const results = this.performAll(steps, caller, touched);
-    const positions = results.filter(isDecision).map(({ position }) => position);
+    const decided = results.flatMap((result) => (isCarried(result) ? result.carried : [result]));
+    const positions = decided.filter(isDecision).map(({ position }) => position);
     const answer = {
       results,
       position: positions.length > 0 ? Math.max(...positions) : this.writer.position,
@@ -138,8 +169,7 @@ export class Transactor {
     const results: unknown[] = [];
     try {
       for (const step of steps) {
-        if ('decider' in step) touched.push(this.deciders.get(step.decider)!.stream(step.command));
-        results.push(this.perform(step, caller));
+        results.push(this.perform(step, caller, touched));
       }
       return results;
     } catch (error) {
@@ -148,13 +178,19 @@ export class Transactor {
     }
   }
 
-  private perform(step: Step, caller: Caller): unknown {
+  private perform(step: Step, caller: Caller, touched: string[]): unknown {
     if ('read' in step) {
       this.onRead();
       return this.reads.get(step.read)!.run(this.db, step.input);
     }
+    if ('plan' in step) {
+      this.onRead();
+      const { steps, answer } = this.reads.get(step.plan)!.run(this.db, step.input) as Planned;
+      return { answer, carried: this.performAll(steps, caller, touched) } satisfies Carried;
+    }
     const decider = this.deciders.get(step.decider)!;
     const stream = decider.stream(step.command);
+    touched.push(stream);
     const before = this.load(decider, stream);
     const ids = decider.eventIds?.(step.command) ?? [];
     const given = ids.filter((id) => id !== undefined);
@@ -246,6 +282,9 @@ function inOrder(
 }
 
 const NONE: ReadonlyMap<string, CommittedEvent> = new Map();
+
+const isCarried = (result: unknown): result is Carried =>
+  typeof result === 'object' && result !== null && 'carried' in result;
 
 const isDecision = (result: unknown): result is Decision =>
   typeof result === 'object' && result !== null && 'stream' in result && 'events' in result;

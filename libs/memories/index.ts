@@ -3,8 +3,10 @@ import { memory } from './memory.decider.js';
 import { memoryCatalog } from './memory.events.js';
 import { memoriesProjector } from './memory.projector.js';
 import { memoryWordsProjector } from './memory-words.projector.js';
-import { memoryReads } from './memory.reads.js';
+import { memoryReads, memorySnapshot } from './memory.reads.js';
 import { memorySearch } from './memory.search.js';
+import { memoryProvenance } from './memory.provenance.js';
+import { memoryUndoes } from './memory.undo.js';
 
 /** What writer and reader threads need to know; the Nest side is `#memories/module`. */
 export const memories: Feature = {
@@ -12,9 +14,12 @@ export const memories: Feature = {
   deciders: [memory],
   projectors: [memoriesProjector, memoryWordsProjector],
   reads: [...memoryReads, ...memorySearch.reads],
+  undoes: memoryUndoes,
+  provenance: memoryProvenance,
+  snapshots: { memory: memorySnapshot },
 };
 
-export { memory } from './memory.decider.js';
+export { memory, memoryStream } from './memory.decider.js';
 export { MEMORY_TYPES, type MemoryEvent, type MemoryType } from './memory.events.js';
 export type { MemorySearchAnswer } from './memory.search.js';
 export type { Memory, NamespaceCount } from './memory.reads.js';

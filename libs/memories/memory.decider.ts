@@ -43,7 +43,9 @@ export type MemoryCommand =
   | ({ type: 'DeleteMemory' } & Address)
   /** Takes a deletion back, or, with `rollback`, gives the memory an earlier version's content again. */
   | ({ type: 'RestoreMemory'; rollback?: { version: number; content: MemoryContent } } & Address)
-  | ({ type: 'PublishMemory'; source: MemoryRef; content: MemoryContent } & Address);
+  | ({ type: 'PublishMemory'; source: MemoryRef; content: MemoryContent } & Address)
+  /** Makes it what it was at an earlier time, its end of life included. */
+  | ({ type: 'RevertMemory'; to: MemoryState } & Address);
 
 export type MemoryState =
   { held: false } | (MemoryContent & { held: true; deleted: boolean; version: number; entry_id: number } & Life);
@@ -86,13 +88,7 @@ export const memory: Decider<MemoryCommand, MemoryEvent, MemoryState> = {
       }
       case 'DeleteMemory':
         if (alive === undefined) throw notFound('memory', address);
-        return [
-          {
-            type: 'MemoryDeleted',
-            data: { namespace, key, version: alive.version },
-            about: about(namespace, 'delete', alive.entry_id),
-          },
-        ];
+        return [deleted(command, alive)];
       case 'RestoreMemory': {
         if (!state.held) throw notFound('memory', address);
         const { rollback } = command;
@@ -110,13 +106,7 @@ export const memory: Decider<MemoryCommand, MemoryEvent, MemoryState> = {
           return [written(command, state, { ...data, operation: 'restore' })];
         }
         if (alive !== undefined) return [];
-        return [
-          {
-            type: 'MemoryRestored',
-            data: { namespace, key, version: state.version },
-            about: about(namespace, 'restore', state.entry_id),
-          },
-        ];
+        return [restored(command, state)];
       }
       case 'PublishMemory': {
         if (namespace.startsWith('session:'))
@@ -130,6 +120,15 @@ export const memory: Decider<MemoryCommand, MemoryEvent, MemoryState> = {
           published_from: command.source,
         };
         return [written(command, state, { ...data, operation: 'publish' })];
+      }
+      case 'RevertMemory': {
+        const { to } = command;
+        if (!to.held || to.deleted) return alive === undefined ? [] : [deleted(command, alive)];
+        if (alive !== undefined && sameContent(alive, to) && alive.expires_at === to.expires_at) return [];
+        if (state.held && state.entry_id === to.entry_id) return [restored(command, state)];
+        const { memory_type, value, metadata, ttl_seconds, expires_at, version: restored_from } = to;
+        const content = { memory_type, value, metadata, ttl_seconds, expires_at, restored_from };
+        return [written(command, state, { ...content, operation: 'restore', task_id: null, session_id: null })];
       }
     }
   },
@@ -175,6 +174,20 @@ function written(
     },
   };
 }
+
+type Held = Extract<MemoryState, { held: true }>;
+
+const deleted = ({ namespace, key }: Address, { version, entry_id }: Held): MemoryEvent => ({
+  type: 'MemoryDeleted',
+  data: { namespace, key, version },
+  about: about(namespace, 'delete', entry_id),
+});
+
+const restored = ({ namespace, key }: Address, { version, entry_id }: Held): MemoryEvent => ({
+  type: 'MemoryRestored',
+  data: { namespace, key, version },
+  about: about(namespace, 'restore', entry_id),
+});
 
 const about = (
   memory_namespace: string,

@@ -1,4 +1,5 @@
 import { below, decodeCursor, notFound, toPage, type Json, type JsonObject, type Page } from '#kernel';
+import type { Snapshot } from '#audit-log';
 import { and, compileFilter, defineRead, sql, type Field, type Reader, type Sql } from '#storage';
 import type { MemoryRef, MemoryType } from './memory.events.js';
 
@@ -102,6 +103,14 @@ const memoryAsOf = (asOf: number): Sql => memoryJson(deletedAt(asOf));
 const deletedAt = (asOf: number): Sql =>
   sql`EXISTS (SELECT 1 FROM memory_deletions d WHERE d.namespace = m.namespace AND d.key = m.key
                 AND d.id <= ${asOf} AND (d.restored_at IS NULL OR d.restored_at > ${asOf}))`;
+
+/** A memory at a position, as far as two positions are compared. */
+export function memorySnapshot(db: Reader, [namespace, key]: string[], as_of: number): Snapshot | null {
+  const memory = find(db, { namespace: namespace!, key: key!, as_of });
+  if (memory === undefined || memory.is_deleted) return null;
+  const { memory_type, value, metadata, version, expires_at } = memory;
+  return { version, document: { memory_type, value, metadata, expires_at } };
+}
 
 export interface HistoryInput {
   namespace: string;

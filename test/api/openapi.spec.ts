@@ -4,6 +4,7 @@ import { Ajv2020 } from 'ajv/dist/2020.js';
 import { plainToInstance } from 'class-transformer';
 import { validateSync } from 'class-validator';
 import { ExportAuditQuery, FeedQuery, ListAuditEventsQuery, VerifyBody } from '../../apps/api/audit.dto.js';
+import { DiffQuery, RevertBody } from '../../apps/api/auditors.dto.js';
 import * as documentDtos from '../../apps/api/documents.dto.js';
 import * as memoryDtos from '../../apps/api/memories.dto.js';
 import { ListOperationsQuery } from '../../apps/api/operations.dto.js';
@@ -285,6 +286,15 @@ describe('The OpenAPI document', () => {
     await ask('GET', '/v1/audit/export?after=99999999');
     await ask('GET', '/v1/audit/events/1');
     await ask('GET', '/v1/audit/events/0');
+    const { body: first } = await ask('GET', '/v1/audit/events?type=MemoryWritten&limit=1');
+    const [{ position, correlation_id }] = (first as { items: { position: number; correlation_id: string }[] })
+      .items as [never];
+    await ask('GET', `/v1/diff?from=0&to=${position}`);
+    await ask('GET', '/v1/diff?from=2&to=1');
+    await ask('GET', '/v1/memories/app:abathur:templates/user-preferences/why');
+    await ask('GET', '/v1/memories/app:abathur:templates/none/why');
+    await ask('POST', `/v1/operations/${correlation_id}/revert`, { dry_run: true });
+    await ask('POST', '/v1/operations/none/revert');
     await ask('GET', '/v1/audit/head');
     await ask('GET', '/v1/audit/head?x=1');
     await ask('POST', '/v1/audit/verify');
@@ -489,6 +499,12 @@ describe('The OpenAPI document', () => {
       ],
       ['GET /v1/audit/feed', FeedQuery, FEED_FILTER],
       ['GET /v1/audit/export', ExportAuditQuery, AUDIT_FILTER],
+      [
+        'GET /v1/diff',
+        DiffQuery,
+        { from: '1', to: '2', namespace_prefix: 'user:a', session_id: 's', limit: 1, cursor: 'c' },
+      ],
+      ['RevertBody', RevertBody, { dry_run: true }],
       ['GET /v1/operations', ListOperationsQuery, { kind: 'k', status: 'running', limit: 1, cursor: 'c' }],
     ];
 

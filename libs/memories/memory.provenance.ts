@@ -1,0 +1,19 @@
+import type { Provenance, Source } from '#audit-log';
+import type { Recorded } from '#kernel';
+import { memoryStream } from './memory.decider.js';
+import type { MemoryWritten } from './memory.events.js';
+
+/** What a version of a memory was made of. */
+export const memoryProvenance: Provenance = {
+  MemoryWritten: (event) => {
+    const { namespace, key, published_from, restored_from } = (event as Recorded<MemoryWritten>).data;
+    const sources: Source[] = [];
+    if (published_from !== undefined) {
+      const { namespace: from, key: at, version } = published_from;
+      sources.push({ relation: 'published_from', stream: memoryStream(from, at), version });
+    }
+    if (restored_from !== undefined)
+      sources.push({ relation: 'restored_from', stream: memoryStream(namespace, key), version: restored_from });
+    return sources;
+  },
+};
