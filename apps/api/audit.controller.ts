@@ -4,9 +4,9 @@ import { QueryBus } from '@nestjs/cqrs';
 import { ApiBody, ApiOkResponse, ApiProduces, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import {
+  askedFilter,
   auditEvent,
   headPosition,
-  isoTime,
   matches,
   SqliteAuditLog,
   type AuditEvent,
@@ -16,7 +16,7 @@ import {
   type Verification,
 } from '#audit-log';
 import { ExportAuditLog, GetAuditEvent, GetAuditHead, ListAuditEvents, VerifyAuditLog } from '#audit-log/module';
-import { invalid, namespacePrefix, type Caller, type Page } from '#kernel';
+import { invalid, type Caller, type Page } from '#kernel';
 import { ReadSide } from '#storage';
 import {
   AuditEventBody,
@@ -112,18 +112,7 @@ export class AuditController {
   }
 
   private filter(query: AuditFilterQuery): ExportFilter {
-    const { namespace_prefix, from, to, after } = query;
-    const head = this.reads.point(headPosition, null);
-    if (after !== undefined && after > head) throw invalid('after', `is ${after}, but the head is ${head}`);
-    const filter = {
-      ...query,
-      namespace_prefix: namespace_prefix === undefined ? undefined : namespacePrefix(namespace_prefix),
-      from: from && isoTime(from, 'from'),
-      to: to && isoTime(to, 'to'),
-    };
-    if (filter.from !== undefined && filter.to !== undefined && filter.from > filter.to)
-      throw invalid('from', `is ${from}, which is after ${to}`);
-    return filter;
+    return askedFilter(query, this.reads.point(headPosition, null));
   }
 
   private async *items(after: number, filter: AuditFilter, signal: AbortSignal): AsyncIterable<FeedItem> {

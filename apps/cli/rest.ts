@@ -16,8 +16,14 @@ export class Refused extends Failure {
     message: string,
     hint?: string,
   ) {
-    super(status === 503 || status === 507 ? EXIT.unavailable : EXIT.data, code, message, hint);
+    super(exitOf(status), code, message, hint);
   }
+}
+
+/** The same as of the same refusal by the file. */
+function exitOf(status: number): number {
+  if (status === 404) return EXIT.no;
+  return status === 503 || status === 507 ? EXIT.unavailable : EXIT.data;
 }
 
 /** How often a busy server is asked again. */
@@ -47,6 +53,14 @@ export class Rest {
     return this.ask('POST', path, text, 'application/x-ndjson');
   }
 
+  /** An answer that goes on for long, as text that comes in pieces. */
+  async *text(path: string, headers: Record<string, string> = {}): AsyncIterable<string> {
+    const response = await this.send('GET', path, undefined, undefined, headers);
+    if (!response.ok) await this.read(response);
+    const decoder = new TextDecoder();
+    for await (const bytes of response.body!) yield decoder.decode(bytes, { stream: true });
+  }
+
   /** All items of a list, page by page. */
   async *list<T>(path: string): AsyncIterable<T[]> {
     let cursor: string | null = null;
@@ -69,9 +83,15 @@ export class Rest {
     }
   }
 
-  private async send(method: string, path: string, body?: string, type?: string): Promise<Response> {
+  private async send(
+    method: string,
+    path: string,
+    body?: string,
+    type?: string,
+    more: Record<string, string> = {},
+  ): Promise<Response> {
     try {
-      const headers = type === undefined ? undefined : { 'content-type': type };
+      const headers = type === undefined ? more : { 'content-type': type, ...more };
       return await fetch(this.base + path, { method, body, headers, signal: this.signal, redirect: 'error' });
     } catch (error) {
       if (this.signal.aborted) throw error;

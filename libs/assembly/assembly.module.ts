@@ -41,4 +41,13 @@ export class AssemblyModule {
   }
 }
 
-export { DiffLog, RevertOperation, WhyMemory, type DiffPage, type RevertResult } from './auditors.js';
+export {
+  DiffLog,
+  DiffLogHandler,
+  RevertOperation,
+  RevertOperationHandler,
+  WhyMemory,
+  WhyMemoryHandler,
+  type DiffPage,
+  type RevertResult,
+} from './auditors.js';

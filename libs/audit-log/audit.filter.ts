@@ -1,5 +1,6 @@
-import { below } from '#kernel';
+import { below, invalid, namespacePrefix } from '#kernel';
 import { sql, type Reader, type Sql } from '#storage';
+import { isoTime } from './as-of.js';
 import { positionAt } from './positions.js';
 
 /** What auditors filter the log by. */
@@ -18,6 +19,18 @@ export interface AuditFilter {
   from?: string;
   /** Latest time, inclusive. */
   to?: string;
+}
+
+/** A filter as a client spells it, checked, with its times in the form of the log's; `after` must not be beyond the head. */
+export function askedFilter<F extends AuditFilter & { after?: number }>(asked: F, head: number): F {
+  const { namespace_prefix, after } = asked;
+  if (after !== undefined && after > head) throw invalid('after', `is ${after}, but the head is ${head}`);
+  if (namespace_prefix !== undefined) namespacePrefix(namespace_prefix);
+  const from = asked.from && isoTime(asked.from, 'from');
+  const to = asked.to && isoTime(asked.to, 'to');
+  if (from !== undefined && to !== undefined && from > to)
+    throw invalid('from', `is ${asked.from}, which is after ${asked.to}`);
+  return { ...asked, from, to };
 }
 
 /** Whether an entry is what a filter asks for, as {@link stretch} asks it of many; without its times. */
@@ -116,13 +129,13 @@ function namespaceConditions({ namespace_prefix }: AuditFilter, byIndex: boolean
 }
 
 /** What lies in a namespace or below it, while the log is walked. */
-export const inNamespace = (namespacePrefix: string): Sql => sql`(${namespaceCondition(namespacePrefix, WALKED)})`;
+export const inNamespace = (namespaces: string): Sql => sql`(${namespaceCondition(namespaces, WALKED)})`;
 
 const COLUMN: Sql = { text: 'memory_namespace', params: [] };
 // With the plus SQLite does not think of the index, which would put everything below the prefix in order first.
 const WALKED: Sql = { text: '+memory_namespace', params: [] };
 
-function namespaceCondition(namespacePrefix: string, column: Sql): Sql {
-  const { prefix, from, to } = below(namespacePrefix);
+function namespaceCondition(namespaces: string, column: Sql): Sql {
+  const { prefix, from, to } = below(namespaces);
   return sql`${column} = ${prefix} OR (${column} >= ${from} AND ${column} < ${to})`;
 }

@@ -25,7 +25,7 @@ export {
   type ExportPage,
   type ExportTrailer,
 } from './audit.export.js';
-export { matches, type AuditFilter } from './audit.filter.js';
+export { askedFilter, matches, type AuditFilter } from './audit.filter.js';
 export { auditEvent, auditEvents, wasAnswered, type AuditEvent, type AuditPageInput } from './audit.reads.js';
 export { verifyRange, verifySlice, witnessedHead, type Verification } from './chain.js';
 export { headPosition, positionAt, streamTip } from './positions.js';
