@@ -54,8 +54,8 @@ export class Rest {
   }
 
   /** An answer that goes on for long, as text that comes in pieces. */
-  async *text(path: string, headers: Record<string, string> = {}): AsyncIterable<string> {
-    const response = await this.send('GET', path, undefined, undefined, headers);
+  async *text(path: string, headers: Record<string, string> = {}, stop?: AbortSignal): AsyncIterable<string> {
+    const response = await this.send('GET', path, undefined, undefined, headers, stop);
     if (!response.ok) await this.read(response);
     const decoder = new TextDecoder();
     for await (const bytes of response.body!) yield decoder.decode(bytes, { stream: true });
@@ -89,12 +89,14 @@ export class Rest {
     body?: string,
     type?: string,
     more: Record<string, string> = {},
+    stop?: AbortSignal,
   ): Promise<Response> {
+    const signal = stop === undefined ? this.signal : AbortSignal.any([this.signal, stop]);
     try {
       const headers = type === undefined ? more : { 'content-type': type, ...more };
-      return await fetch(this.base + path, { method, body, headers, signal: this.signal, redirect: 'error' });
+      return await fetch(this.base + path, { method, body, headers, signal, redirect: 'error' });
     } catch (error) {
-      if (this.signal.aborted) throw error;
+      if (signal.aborted) throw error;
       const reason = ((error as Error).cause as { code?: string } | undefined)?.code ?? (error as Error).message;
       throw new Failure(
         EXIT.unavailable,

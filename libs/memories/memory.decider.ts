@@ -7,6 +7,7 @@ import {
   versionConflict,
   type About,
   type Decider,
+  type DomainError,
   type JsonObject,
 } from '#kernel';
 import { expiry, type MemoryEvent, type MemoryRef, type MemoryType, type MemoryWritten } from './memory.events.js';
@@ -44,11 +45,29 @@ export type MemoryCommand =
   /** Takes a deletion back, or, with `rollback`, gives the memory an earlier version's content again. */
   | ({ type: 'RestoreMemory'; rollback?: { version: number; content: MemoryContent } } & Address)
   | ({ type: 'PublishMemory'; source: MemoryRef; content: MemoryContent } & Address)
-  /** Makes it what it was at an earlier time, its end of life included. */
+  /** Writes what several memories came to. `from` may name versions of this very address. */
+  | ({ type: 'ConsolidateMemory'; content: MemoryContent; expires_at: string | null; from: MemoryRef[] } & Address)
+  | ({ type: 'SupersedeMemory'; into: MemoryRef } & Address)
+  | ({ type: 'ArchiveMemory' } & Address)
+  | ({ type: 'FlagMemory'; conflict_id: string } & Address)
+  | ({ type: 'ReviewMemory'; conflict_id: string } & Address)
+  /** Makes it what it was at an earlier time: content, end of life, and what it was marked with. */
   | ({ type: 'RevertMemory'; to: MemoryState } & Address);
 
 export type MemoryState =
-  { held: false } | (MemoryContent & { held: true; deleted: boolean; version: number; entry_id: number } & Life);
+  | { held: false }
+  | (MemoryContent & {
+      held: true;
+      deleted: boolean;
+      version: number;
+      entry_id: number;
+      /** The version that it went into. */
+      superseded: MemoryRef | null;
+      archived: boolean;
+      /** Conflicts that somebody has to look at. */
+      flags: string[];
+      consolidated_from: MemoryRef[];
+    } & Life);
 
 interface Life {
   ttl_seconds: number | null;
@@ -69,6 +88,8 @@ export const memory: Decider<MemoryCommand, MemoryEvent, MemoryState> = {
     const { namespace, key } = command;
     const address = `${namespace}/${key}`;
     const alive = state.held && !state.deleted ? state : undefined;
+    // Of a consolidation that has happened, the version that it was made on is gone.
+    if (command.type === 'ConsolidateMemory' && alive !== undefined && isMadeOf(alive, command)) return [];
     if (command.if_match !== undefined && command.if_match !== alive?.version) {
       throw versionConflict(address, `version ${command.if_match}`, alive?.version ?? null);
     }
@@ -92,10 +113,11 @@ export const memory: Decider<MemoryCommand, MemoryEvent, MemoryState> = {
       case 'RestoreMemory': {
         if (!state.held) throw notFound('memory', address);
         const { rollback } = command;
+        const setAside = state.superseded !== null || state.archived;
         if (rollback !== undefined) {
           if (rollback.version > state.version)
             throw invalid('version', `is ${rollback.version}, but the newest is ${state.version}`);
-          if (alive !== undefined && sameContent(alive, rollback.content)) return [];
+          if (alive !== undefined && !setAside && sameContent(alive, rollback.content)) return [];
           const data = {
             ...rollback.content,
             ...lasting(state.ttl_seconds, time),
@@ -105,7 +127,7 @@ export const memory: Decider<MemoryCommand, MemoryEvent, MemoryState> = {
           };
           return [written(command, state, { ...data, operation: 'restore' })];
         }
-        if (alive !== undefined) return [];
+        if (alive !== undefined && !setAside) return [];
         return [restored(command, state)];
       }
       case 'PublishMemory': {
@@ -121,15 +143,43 @@ export const memory: Decider<MemoryCommand, MemoryEvent, MemoryState> = {
         };
         return [written(command, state, { ...data, operation: 'publish' })];
       }
-      case 'RevertMemory': {
-        const { to } = command;
-        if (!to.held || to.deleted) return alive === undefined ? [] : [deleted(command, alive)];
-        if (alive !== undefined && sameContent(alive, to) && alive.expires_at === to.expires_at) return [];
-        if (state.held && state.entry_id === to.entry_id) return [restored(command, state)];
-        const { memory_type, value, metadata, ttl_seconds, expires_at, version: restored_from } = to;
-        const content = { memory_type, value, metadata, ttl_seconds, expires_at, restored_from };
-        return [written(command, state, { ...content, operation: 'restore', task_id: null, session_id: null })];
+      case 'ConsolidateMemory': {
+        const { content, from, expires_at } = command;
+        // Whoever consolidates has seen what is there, or believes that nothing is.
+        if (alive !== undefined && command.if_match === undefined)
+          throw conflict('memory-exists', `${address} holds a memory already.`, 'Scan again.');
+        if (alive?.superseded) throw superseded(address, alive.superseded);
+        const ttl_seconds = expires_at === null ? null : secondsBetween(time, expires_at);
+        const data = { ...content, ttl_seconds, expires_at, task_id: null, session_id: null, consolidated_from: from };
+        return [written(command, state, { ...data, operation: 'consolidate' })];
       }
+      case 'SupersedeMemory': {
+        if (alive === undefined) throw notFound('memory', address);
+        const { into } = command;
+        if (alive.superseded !== null) {
+          if (canonicalJson(alive.superseded) === canonicalJson(into)) return [];
+          throw superseded(address, alive.superseded);
+        }
+        return [marked('MemorySuperseded', command, alive, { into })];
+      }
+      case 'ArchiveMemory': {
+        if (alive === undefined) throw notFound('memory', address);
+        if (alive.archived || alive.superseded !== null) return [];
+        return [marked('MemoryArchived', command, alive)];
+      }
+      case 'FlagMemory': {
+        if (alive === undefined) throw notFound('memory', address);
+        const { conflict_id } = command;
+        if (alive.flags.includes(conflict_id)) return [];
+        return [marked('MemoryFlagged', command, alive, { conflict_id })];
+      }
+      case 'ReviewMemory': {
+        const { conflict_id } = command;
+        if (!state.held || !state.flags.includes(conflict_id)) return [];
+        return [marked('MemoryReviewed', command, state, { conflict_id, flags_left: state.flags.length - 1 })];
+      }
+      case 'RevertMemory':
+        return reverted(command, state);
     }
   },
 
@@ -147,26 +197,40 @@ export const memory: Decider<MemoryCommand, MemoryEvent, MemoryState> = {
           metadata,
           ttl_seconds,
           expires_at,
+          superseded: null,
+          archived: false,
+          flags: [],
+          consolidated_from: event.data.consolidated_from ?? [],
         };
       }
       case 'MemoryDeleted':
         return state.held ? { ...state, deleted: true } : state;
       case 'MemoryRestored':
-        return state.held ? { ...state, deleted: false } : state;
+        return state.held ? { ...state, deleted: false, superseded: null, archived: false } : state;
+      case 'MemorySuperseded':
+        return state.held ? { ...state, superseded: event.data.into } : state;
+      case 'MemoryArchived':
+        return state.held ? { ...state, archived: true } : state;
+      case 'MemoryFlagged':
+        return state.held ? { ...state, flags: [...state.flags, event.data.conflict_id] } : state;
+      case 'MemoryReviewed': {
+        const { conflict_id } = event.data;
+        return state.held ? { ...state, flags: state.flags.filter((flag) => flag !== conflict_id) } : state;
+      }
     }
   },
 };
 
 function written(
-  { namespace, key, ...command }: MemoryCommand,
+  { namespace, key, if_match: seen, ...command }: MemoryCommand,
   state: MemoryState,
-  content: Omit<MemoryWritten['data'], 'namespace' | 'key' | 'version'>,
+  content: Omit<MemoryWritten['data'], 'namespace' | 'key' | 'version' | 'seen'>,
 ): MemoryWritten {
   const version = state.held ? state.version + 1 : 1;
   return {
     type: 'MemoryWritten',
     actor: 'actor' in command ? command.actor : undefined,
-    data: { namespace, key, version, ...content },
+    data: { namespace, key, version, ...content, ...(seen === undefined ? {} : { seen }) },
     about: {
       ...about(namespace, content.operation, 'self'),
       task_id: content.task_id,
@@ -189,6 +253,64 @@ const restored = ({ namespace, key }: Address, { version, entry_id }: Held): Mem
   about: about(namespace, 'restore', entry_id),
 });
 
+type Mark = Exclude<MemoryEvent['type'], 'MemoryWritten' | 'MemoryDeleted' | 'MemoryRestored'>;
+
+const marked = <T extends Mark>(
+  type: T,
+  { namespace, key }: Address,
+  { version, entry_id }: Pick<Held, 'version' | 'entry_id'>,
+  more: Omit<Extract<MemoryEvent, { type: T }>['data'], keyof MemoryRef> = {} as never,
+): MemoryEvent =>
+  ({
+    type,
+    data: { namespace, key, version, ...more },
+    about: about(namespace, 'consolidate', entry_id === NEW ? 'self' : entry_id),
+  }) as unknown as MemoryEvent;
+
+/** Id of a version that is only being decided: its event has no position yet. */
+const NEW = -1;
+
+/** What leads from a memory as it is to what it was: its content where that differs, then what set it aside. */
+function reverted(command: Extract<MemoryCommand, { type: 'RevertMemory' }>, state: MemoryState): MemoryEvent[] {
+  const { to } = command;
+  const alive = state.held && !state.deleted ? state : undefined;
+  if (!to.held || to.deleted) return alive === undefined ? [] : [deleted(command, alive)];
+  const events: MemoryEvent[] = [];
+  let now: Pick<Held, 'version' | 'entry_id' | 'superseded' | 'archived' | 'flags'>;
+  const isThere = alive !== undefined && sameContent(alive, to) && alive.expires_at === to.expires_at;
+  if (state.held && (isThere || state.entry_id === to.entry_id)) {
+    now = state;
+    const setAside =
+      (state.superseded !== null && !same(state.superseded, to.superseded)) || state.archived > to.archived;
+    if (state.deleted || setAside) {
+      events.push(restored(command, state));
+      now = { ...state, superseded: null, archived: false };
+    }
+  } else {
+    const { memory_type, value, metadata, ttl_seconds, expires_at, version: restored_from } = to;
+    const content = { memory_type, value, metadata, ttl_seconds, expires_at, restored_from };
+    const again = written(command, state, { ...content, operation: 'restore', task_id: null, session_id: null });
+    events.push(again);
+    now = { version: again.data.version, entry_id: NEW, superseded: null, archived: false, flags: [] };
+  }
+  if (to.superseded !== null && now.superseded === null)
+    events.push(marked('MemorySuperseded', command, now, { into: to.superseded }));
+  if (to.archived && !now.archived) events.push(marked('MemoryArchived', command, now));
+  const seen = now.flags.filter((flag) => !to.flags.includes(flag));
+  seen.forEach((conflict_id, index) => {
+    const flags_left = now.flags.length - 1 - index;
+    events.push(marked('MemoryReviewed', command, now, { conflict_id, flags_left }));
+  });
+  for (const conflict_id of to.flags.filter((flag) => !now.flags.includes(flag)))
+    events.push(marked('MemoryFlagged', command, now, { conflict_id }));
+  return events;
+}
+
+const same = (one: MemoryRef | null, other: MemoryRef | null): boolean => canonicalJson(one) === canonicalJson(other);
+
+const superseded = (address: string, { namespace, key, version }: MemoryRef): DomainError =>
+  conflict('memory-superseded', `${address} went into ${namespace}/${key} version ${version}.`, 'Restore it first.');
+
 const about = (
   memory_namespace: string,
   memory_operation: About['memory_operation'],
@@ -198,6 +320,11 @@ const about = (
   memory_operation,
   memory_entry_id,
 });
+
+const isMadeOf = (
+  alive: MemoryContent & { consolidated_from: MemoryRef[] },
+  { from, content }: Extract<MemoryCommand, { type: 'ConsolidateMemory' }>,
+): boolean => sameContent(alive, content) && canonicalJson(alive.consolidated_from) === canonicalJson(from);
 
 const sameContent = (one: MemoryContent, other: MemoryContent): boolean =>
   one.memory_type === other.memory_type &&

@@ -6,7 +6,13 @@ import type { MemoryWritten } from './memory.events.js';
 /** What a version of a memory was made of. */
 export const memoryProvenance: Provenance = {
   MemoryWritten: (event) => {
-    const { namespace, key, published_from, restored_from } = (event as Recorded<MemoryWritten>).data;
+    const {
+      namespace,
+      key,
+      published_from,
+      restored_from,
+      consolidated_from = [],
+    } = (event as Recorded<MemoryWritten>).data;
     const sources: Source[] = [];
     if (published_from !== undefined) {
       const { namespace: from, key: at, version } = published_from;
@@ -14,6 +20,8 @@ export const memoryProvenance: Provenance = {
     }
     if (restored_from !== undefined)
       sources.push({ relation: 'restored_from', stream: memoryStream(namespace, key), version: restored_from });
+    for (const { namespace: from, key: at, version } of consolidated_from)
+      sources.push({ relation: 'consolidated_from', stream: memoryStream(from, at), version });
     return sources;
   },
 };

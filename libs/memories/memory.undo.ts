@@ -11,7 +11,11 @@ const asBefore: Undo<MemoryEvent> = ({ data: { namespace, key } }, { states, lat
   if (because.length > 0) return { refuse: `${namespace}/${key} was changed or used since`, because };
   return {
     take: decideStep(memory, { type: 'RevertMemory', namespace, key, to: before }),
-    what: isAlive(before) ? `it has the content of version ${before.version} again` : 'it is deleted',
+    what: !isAlive(before)
+      ? 'it is deleted'
+      : now.held && !now.deleted && now.entry_id === before.entry_id
+        ? 'it is marked as it was before'
+        : `it has the content of version ${before.version} again`,
   };
 };
 
@@ -19,6 +23,10 @@ export const memoryUndoes: Undoes<MemoryEvent> = {
   MemoryWritten: asBefore,
   MemoryDeleted: asBefore,
   MemoryRestored: asBefore,
+  MemorySuperseded: asBefore,
+  MemoryArchived: asBefore,
+  MemoryFlagged: asBefore,
+  MemoryReviewed: asBefore,
 };
 
 const isAlive = (state: MemoryState): state is Extract<MemoryState, { held: true }> => state.held && !state.deleted;
@@ -26,6 +34,6 @@ const isAlive = (state: MemoryState): state is Extract<MemoryState, { held: true
 /** What can be seen of a state: which of its versions that is does not matter. */
 function shown(state: MemoryState): string {
   if (!isAlive(state)) return '';
-  const { version: _, entry_id: __, ttl_seconds: ___, ...content } = state;
+  const { version: _, entry_id: __, ttl_seconds: ___, consolidated_from: ____, ...content } = state;
   return canonicalJson(content);
 }

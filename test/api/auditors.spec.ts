@@ -89,7 +89,14 @@ describe('For auditors, over REST', () => {
               {
                 op: 'add',
                 path: '',
-                value: { memory_type: 'semantic', value: { n: 1 }, metadata: {}, expires_at: null },
+                value: {
+                  memory_type: 'semantic',
+                  value: { n: 1 },
+                  metadata: {},
+                  expires_at: null,
+                  consolidated_into: null,
+                  is_archived: false,
+                },
               },
             ],
           },

@@ -34,7 +34,9 @@ async function* follow(
   let last = after ?? (await rest.get<{ position: number }>('/v1/audit/head')).body.position;
   while (!signal.aborted) {
     try {
-      for await (const event of events(rest.text(`/v1/audit/feed${filter}`, { 'last-event-id': String(last) }))) {
+      for await (const event of events(
+        rest.text(`/v1/audit/feed${filter}`, { 'last-event-id': String(last) }, signal),
+      )) {
         yield event;
         last = event.position;
         if (signal.aborted) return;
