@@ -5,7 +5,9 @@ export { catalog, diffRead, planRevert, projectors, reads } from './features.js'
 export { migrateFile, openHouse, sizeOf, type House } from './house.js';
 export { PROJECT_ROOT, VERSION } from './project.js';
 export { openReaders } from './readers.js';
+export { rememberOutcomes } from './remember-outcomes.js';
 export { run, type Program } from './run.js';
 export { runArchive, runDuplicateScan, runEpisodicConsolidation, type JobRun } from './consolidation.js';
 export { EXAMPLE_SESSION, seed } from './seed.js';
+export { endStaleTasks } from './stale-tasks.js';
 export { assembleWriter } from './writer.js';

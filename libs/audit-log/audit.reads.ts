@@ -2,6 +2,7 @@ import { decodeCursor, encodeCursor, toPage, type JsonObject, type Page } from '
 import { and, defineRead, sql, type Sql } from '#storage';
 import { stretch, type AuditFilter } from './audit.filter.js';
 import { headPosition } from './positions.js';
+import type { Entry } from './entry.js';
 import { eventId } from './log-reader.js';
 import { commitIdOf } from './log-writer.js';
 
@@ -76,6 +77,11 @@ export const auditEvent = defineRead('audit.event', (db, position: number): Audi
   const row = db.one<Row>(sql`SELECT ${columns} FROM audit WHERE position = ${position}`);
   return row && toAuditEvent(row);
 });
+
+/** One entry with everything that it is sealed by. */
+export const auditEntry = defineRead('audit.entry', (db, position: number): Entry | undefined =>
+  db.one(sql`SELECT * FROM audit WHERE position = ${position}`),
+);
 
 /** Whether an idempotency key has been answered: then its first answer is given again, whatever has happened since. */
 export const wasAnswered = defineRead('audit.was-answered', (db, key: string | undefined): boolean =>

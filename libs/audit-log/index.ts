@@ -1,8 +1,9 @@
 import { auditExportPage } from './audit.export.js';
-import { auditEvent, auditEvents } from './audit.reads.js';
+import { auditEntry, auditEvent, auditEvents } from './audit.reads.js';
 import { headPosition, positionAt, streamTip } from './positions.js';
 import { verifySlice, witnessedHead } from './chain.js';
 import { whyOf } from './provenance.js';
+import { flawedNode, provenConsistency, provenInclusion, signedHead, treeHead, treeRoot } from './tree.js';
 
 export { isoTime, resolveAsOf } from './as-of.js';
 export type {
@@ -29,8 +30,14 @@ export { askedFilter, matches, type AuditFilter } from './audit.filter.js';
 export { auditEvent, auditEvents, wasAnswered, type AuditEvent, type AuditPageInput } from './audit.reads.js';
 export { verifyRange, verifySlice, witnessedHead, type Verification } from './chain.js';
 export { headPosition, positionAt, streamTip } from './positions.js';
+export { openCheckpoint, readCheckpoint, type Checkpoint } from './checkpoint.js';
+export { disclose, verdictOn, type Disclosure, type Verdict } from './entry.js';
+export { LogKeys } from './log-keys.js';
 export { LogReader } from './log-reader.js';
+export { keepCheckpoint, LogSigner, type KeptCheckpoint, type SignedHead } from './log-signer.js';
 export { LogWriter } from './log-writer.js';
+export { consistencyProof, extendsTree, Frontier, includes, leafHash } from './merkle.js';
+export { parseVerifier, spellVerifier, type NoteVerifier } from './signed-note.js';
 export { SqliteAuditLog } from './sqlite-audit-log.js';
 export { diffOf, type Change, type DiffInput, type Snapshot, type Snapshots } from './diff.js';
 export {
@@ -48,6 +55,7 @@ export { reversalUndoes, revertPlan, type DependsOn, type Revert, type RevertInp
 export { thingOf, type Thing } from './thing.js';
 export type { AnyUndoes, Dependent, Undo, Undoes, Undoing, Undone } from './undo.js';
 export {
+  chooseStep,
   decideStep,
   planStep,
   readStep,
@@ -60,6 +68,8 @@ export {
   type WorkAnswer,
   type Written,
 } from './transactor.js';
+export { parseProof, spellProof, type TlogProof } from './tlog-proof.js';
+export { flawedNode, treeHead, treeRoot, type TreeHead } from './tree.js';
 export { upcast } from './upcast.js';
 export { WriterClient, type Settler } from './writer-client.js';
 export { hostWriter } from './writer-host.js';
@@ -76,4 +86,11 @@ export const auditReads = [
   verifySlice,
   whyOf,
   witnessedHead,
+  auditEntry,
+  treeHead,
+  treeRoot,
+  signedHead,
+  provenInclusion,
+  provenConsistency,
+  flawedNode,
 ];
