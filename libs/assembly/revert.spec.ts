@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { decideStep, planStep, type Carried, type Revert, type Step } from '#audit-log';
 import { DomainError, type Json, type JsonObject } from '#kernel';
-import { memory } from '#memories';
+import { conflict, memory } from '#memories';
 import { session, type StateDelta } from '#sessions';
 import { sql } from '#storage';
 import { caller, openTestHouse, type TestHouse } from '../../test/support/house.js';
@@ -174,6 +174,73 @@ describe('R-A6 What was done under one correlation id', () => {
 
     it('is not there: 404', async () => {
       expect((await refusalOf(revert('nobody', 'r'))).kind).toBe('not-found');
+    });
+  });
+
+  describe('of a consolidation', () => {
+    const at = (key: string, version: number) => ({ namespace: 'user:alice', key, version });
+    const row = (key: string): unknown =>
+      house.db.one(
+        sql`SELECT version, is_deleted, consolidated_into IS NOT NULL AS superseded, is_archived, requires_review
+            FROM memory_entries WHERE key = ${key} AND replaced_at IS NULL`,
+      );
+    const plain = { is_deleted: 0, superseded: 0, is_archived: 0, requires_review: 0 };
+    const conflictStatus = (): unknown => house.db.one(sql`SELECT status, strategy FROM memory_conflicts`);
+
+    it('R-M11 brings the originals back, removes what they went into, and opens the conflict again', async () => {
+      const members = [at('one', 1), at('two', 1)];
+      await did('earlier', write('one', 1), write('two', 2), write('old', 1), write('flagged', 1));
+      await did(
+        'found',
+        decideStep(conflict, {
+          type: 'ReportConflict',
+          conflict_id: 'c',
+          kind: 'near_duplicate',
+          namespace: 'user:alice',
+          members,
+          reason: 'They say nearly the same.',
+        }),
+      );
+      const content = { memory_type: 'semantic', value: { n: 12 }, metadata: {} } as const;
+      const into = at('both', 1);
+      const address = (key: string) => ({ namespace: 'user:alice', key });
+      await did(
+        'x',
+        decideStep(memory, { type: 'ConsolidateMemory', ...address('both'), content, expires_at: null, from: members }),
+        decideStep(memory, { type: 'SupersedeMemory', ...address('one'), into }),
+        decideStep(memory, { type: 'SupersedeMemory', ...address('two'), into }),
+        decideStep(memory, { type: 'ArchiveMemory', ...address('old') }),
+        decideStep(memory, { type: 'FlagMemory', ...address('flagged'), conflict_id: 'd' }),
+        decideStep(conflict, { type: 'ResolveConflict', conflict_id: 'c', strategy: 'merge', result: into }),
+      );
+      await revert('x', 'r');
+      for (const key of ['one', 'two', 'old', 'flagged']) expect(row(key)).toEqual({ version: 1, ...plain });
+      expect(row('both')).toEqual({ version: 1, ...plain, is_deleted: 1 });
+      expect(conflictStatus()).toEqual({ status: 'open', strategy: null });
+    });
+
+    it('R-M11 holds again when its reversal is taken back', async () => {
+      const into = at('both', 1);
+      const from = [at('one', 1)];
+      const content = { memory_type: 'semantic', value: { n: 12 }, metadata: {} } as const;
+      await did('earlier', write('one', 1));
+      await did(
+        'x',
+        decideStep(memory, {
+          type: 'ConsolidateMemory',
+          namespace: 'user:alice',
+          key: 'both',
+          content,
+          expires_at: null,
+          from,
+        }),
+        decideStep(memory, { type: 'SupersedeMemory', namespace: 'user:alice', key: 'one', into }),
+      );
+      expect((await refusalOf(revert('earlier', 'no'))).details.errors![0]!.detail).toContain('(x)');
+      await revert('x', 'r');
+      await revert('r', 'rr');
+      expect(row('one')).toEqual({ version: 1, ...plain, superseded: 1 });
+      expect(held('both')).toBe(12);
     });
   });
 

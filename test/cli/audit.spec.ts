@@ -72,10 +72,8 @@ describe('R-O9 abathur audit', () => {
       expect(out.trimEnd().split('\n')).toHaveLength(3);
       const page = await json<Page>('list', '--correlation-id', operation, '--limit', '1', '--order', 'desc', ...where);
       expect(page.items).toMatchObject([{ type: 'MemoryWritten', memory_namespace: ns, correlation_id: operation }]);
-      const more = await json<Page>(
-        ...['list', '--correlation-id', operation, '--limit', '1', '--order', 'desc'],
-        ...['--cursor', page.next_cursor!, ...where],
-      );
+      const next = ['--cursor', page.next_cursor!, '--limit', '1', '--order', 'desc'];
+      const more = await json<Page>('list', '--correlation-id', operation, ...next, ...where);
       expect(more.items[0]!.position).toBe(page.items[0]!.position - 1);
     });
 

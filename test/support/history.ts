@@ -59,12 +59,21 @@ async function regret(log: SqliteAuditLog, n: number, time: string): Promise<voi
       state: { mood: 'calm', 'user:language': 'en' },
     }),
     decideStep(memory, { type: 'WriteMemory', mode: 'put', ...address, value: { n } }),
+    decideStep(conflict, {
+      type: 'ReportConflict',
+      conflict_id: session_id,
+      kind: 'same_key',
+      namespace: 'app:planner',
+      members: [{ ...address, version: 1 }],
+      reason: 'One key means two things.',
+    }),
   );
   await under(
     `regretted-${n}`,
     decideStep(session, { type: 'SetState', session_id, key: 'mood', value: 'angry' }),
     decideStep(session, { type: 'SetState', session_id, key: 'user:theme', value: 'dark' }),
     decideStep(memory, { type: 'WriteMemory', mode: 'put', ...address, value: { n: n + 1 } }),
+    decideStep(conflict, { type: 'ResolveConflict', conflict_id: session_id, strategy: 'keep_all', result: null }),
   );
   const revert = (operation: string, by: string) => under(by, planStep(planRevert, { operation, by, dry_run: false }));
   await revert(`regretted-${n}`, `reverted-${n}`);
