@@ -89,6 +89,8 @@ describe('R-A5 Rebuilt from the log alone', () => {
       'document_changes',
       'reactions',
       'operations',
+      'log_nodes',
+      'log_checkpoints',
     ];
     const all = schema(house.db)
       .filter(({ type, sql: ddl }) => type !== 'view' && !ddl.includes('fts5vocab'))
