@@ -40,7 +40,6 @@ import { asOfText } from './http/as-of.js';
 import { By } from './http/caller.js';
 import { parseFilter } from './http/filter.js';
 import { ndjson } from './http/ndjson.js';
-import { PageQuery } from './http/page.dto.js';
 import { answerRead, answerWrite } from './http/written.js';
 import {
   AddMemoryBody,
@@ -49,6 +48,7 @@ import {
   DiffMemoryQuery,
   ExportMemoriesQuery,
   GetMemoryQuery,
+  HistoryQuery,
   ImportResultBody,
   ListMemoriesQuery,
   MemoryBody,
@@ -181,7 +181,7 @@ export class MemoriesController {
     return result;
   }
 
-  /** Memories as NDJSON, all as of the moment of asking. */
+  /** Memories as NDJSON, all as of the moment of asking, or of another. */
   @Get('export')
   @ApiProduces('application/x-ndjson')
   @ApiOkResponse({ schema: { type: 'string' }, description: 'One memory a line, as import takes them.' })
@@ -230,7 +230,7 @@ export class MemoriesController {
     @By() by: Caller,
     @Param('namespace') ns: string,
     @Param('key') key: string,
-    @Query() query: PageQuery,
+    @Query() query: HistoryQuery,
   ): Promise<MemoryPage> {
     const page: Page<Memory> = await this.queries.execute(
       new ListMemoryVersions(by, { ...query, ...address(ns, key) }),

@@ -11,6 +11,7 @@ import { Meaning, OllamaChat, SearchIds } from '#search';
 import { SearchModule } from '#search/module';
 import { ReaderPool, ReadSide } from '#storage';
 import { Log, Metrics } from '#telemetry';
+import { auditorHandlers } from './auditors.js';
 import { WorkModule } from '#work/module';
 import { Config } from './config.js';
 import { ContextModule } from './context.module.js';
@@ -48,7 +49,7 @@ export class AssemblyModule {
         SearchModule,
         ContextModule,
       ],
-      providers: [...providers, ...learningHandlers],
+      providers: [...providers, ...auditorHandlers, ...learningHandlers],
       exports: [...providers.map(({ provide }) => provide), CqrsModule],
     };
   }
@@ -56,6 +57,16 @@ export class AssemblyModule {
 
 export { SynthesizeContext, type SynthesizedContext } from './context.commands.js';
 export { GetContext, ListContexts, type GivenContext } from './context.queries.js';
+export {
+  DiffLog,
+  DiffLogHandler,
+  RevertOperation,
+  RevertOperationHandler,
+  WhyMemory,
+  WhyMemoryHandler,
+  type DiffPage,
+  type RevertResult,
+} from './auditors.js';
 export {
   GetProcedureOutcomes,
   RefineProcedure,
