@@ -1,4 +1,5 @@
 import { shell } from './shell.js';
+import { auditing } from './verbs/audit.js';
 import { load } from './verbs/load.js';
 import { memory } from './verbs/memory.js';
 import { migrate } from './verbs/migrate.js';
@@ -6,4 +7,4 @@ import { serve } from './verbs/serve.js';
 import { verify } from './verbs/verify.js';
 
 /** The command `abathur`, verb by verb, in the order in which its help tells them. */
-await shell([serve, migrate, verify, load, memory], process.argv.slice(2));
+await shell([serve, migrate, verify, auditing, load, memory], process.argv.slice(2));
