@@ -10,6 +10,7 @@ import { ProblemFilter } from './http/problem.filter.js';
 import { MemoriesController } from './memories.controller.js';
 import { NamespacesController } from './namespaces.controller.js';
 import { OperationsController } from './operations.controller.js';
+import { ProjectionsController } from './projections.controller.js';
 import { SearchController } from './search.controller.js';
 import { SessionsController } from './sessions.controller.js';
 
@@ -25,6 +26,7 @@ export class ApiModule {
         NamespacesController,
         DocumentsController,
         OperationsController,
+        ProjectionsController,
         SearchController,
         AuditController,
         HealthController,

@@ -18,6 +18,7 @@ const types = [sessions, memories, documents, search([])].flatMap(({ catalog }) 
 export const activityProjector: Projector = {
   name: 'activity',
   mode: 'catch-up',
+  poison: 'park',
   tables: ['metrics'],
   on: Object.fromEntries(types.map((type) => [type, count])),
 };

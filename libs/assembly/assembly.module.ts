@@ -12,6 +12,7 @@ import { ReaderPool, ReadSide } from '#storage';
 import { Log, Metrics, Operations } from '#telemetry';
 import { Config } from './config.js';
 import type { House } from './house.js';
+import { Rebuilds } from './rebuilds.js';
 
 /** An open house as Nest providers: the tokens are the classes themselves. */
 @Module({})
@@ -26,6 +27,7 @@ export class AssemblyModule {
       { provide: Meaning, useValue: house.meaning },
       { provide: FolderSync, useValue: house.folders },
       { provide: Operations, useValue: house.operations },
+      { provide: Rebuilds, useValue: house.rebuilds },
       { provide: SearchIds, useValue: house.searchIds },
       { provide: SqliteAuditLog, useValue: house.auditLog },
     ];

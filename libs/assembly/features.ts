@@ -2,7 +2,7 @@ import { auditReads } from '#audit-log';
 import { documents, documentSearchable } from '#documents';
 import { memories, memorySearchable } from '#memories';
 import { search } from '#search';
-import { projectionStatus, type Feature, type Projector } from '#projections';
+import { countRows, parkedEvents, projectionStatus, type Feature, type Projector } from '#projections';
 import { sessions } from '#sessions';
 import type { AnyDecider, EventCatalog } from '#kernel';
 import { readRegistry } from '#storage';
@@ -18,7 +18,7 @@ const features: Feature[] = [
     catalog: {},
     deciders: [],
     projectors: [activityProjector],
-    reads: [...auditReads, projectionStatus],
+    reads: [...auditReads, projectionStatus, parkedEvents, countRows],
   },
 ];
 

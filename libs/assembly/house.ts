@@ -11,6 +11,7 @@ import type { Config } from './config.js';
 import { chooseEmbedder, embedderFor } from './embedders.js';
 import { catalog } from './features.js';
 import { PROJECT_ROOT, VERSION } from './project.js';
+import { Rebuilds, tidyRebuilds } from './rebuilds.js';
 
 /** Everything that is open while the program runs. */
 export interface House {
@@ -25,6 +26,7 @@ export interface House {
   meaning: Meaning;
   folders: FolderSync;
   operations: Operations;
+  rebuilds: Rebuilds;
   searchIds: SearchIds;
   close(): Promise<void>;
 }
@@ -35,6 +37,7 @@ export async function openHouse(config: Config): Promise<House> {
   const log = Log.create(config.ABATHUR_LOG_LEVEL);
   const metrics = new Metrics(VERSION);
   migrateFile(config);
+  tidyRebuilds(path);
   const db = Database.open({ path, readonly: true, synchronous });
   const writer = new WriterClient(new URL('./writer.thread.js', import.meta.url), { path, synchronous });
   const pool = new ReaderPool({
@@ -60,6 +63,8 @@ export async function openHouse(config: Config): Promise<House> {
     caller: systemCaller,
     onSynced: (result) => countSynced(metrics, result),
   });
+  const operations = new Operations(({ id, kind }, error) => log.error('operation-failed', error, { id, kind }));
+  const rebuilds = new Rebuilds({ path, synchronous }, auditLog, reads, writer, operations);
   const house = {
     config,
     log,
@@ -72,9 +77,11 @@ export async function openHouse(config: Config): Promise<House> {
     writer,
     auditLog,
     folders,
-    operations: new Operations(({ id, kind }, error) => log.error('operation-failed', error, { id, kind })),
+    operations,
+    rebuilds,
     close: async () => {
       await folders.stop();
+      await rebuilds.close();
       // The writer last: the last connection that may write folds the write-ahead log into the file.
       await pool.close();
       db.close();

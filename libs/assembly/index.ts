@@ -4,6 +4,14 @@ export { Config, ConfigError, readConfig } from './config.js';
 export { catalog, projectors, reads } from './features.js';
 export { migrateFile, openHouse, sizeOf, type House } from './house.js';
 export { PROJECT_ROOT, VERSION } from './project.js';
+export {
+  inThread,
+  listProjections,
+  Rebuilds,
+  resolveProjections,
+  tidyRebuilds,
+  type ProjectionView,
+} from './rebuilds.js';
 export { run, type Program } from './run.js';
 export { EXAMPLE_SESSION, seed } from './seed.js';
 export { assembleWriter } from './writer.js';

@@ -1,0 +1,50 @@
+import { join } from 'node:path';
+import { parentPort, workerData } from 'node:worker_threads';
+import { DomainError } from '#kernel';
+import { rebuild, type RebuildReport } from '#projections';
+import { migrate, readMigrations, type Synchronous } from '#storage';
+import { catalog, projectors } from './features.js';
+import { PROJECT_ROOT } from './project.js';
+
+export interface RebuildOrder {
+  path: string;
+  synchronous: Synchronous;
+  names: string[];
+  compareOnly: boolean;
+}
+
+/** What the thread says to its house, which answers `alone` with `go` and waits for `over`. */
+export type RebuildNews =
+  | { done: number; total: number }
+  | 'alone'
+  | 'over'
+  | { report: RebuildReport }
+  | { error: { name: string; message: string; stack?: string } | ReturnType<DomainError['toJSON']> };
+
+const { names, ...order } = workerData as RebuildOrder;
+const port = parentPort!;
+const tell = (news: RebuildNews): void => port.postMessage(news);
+
+try {
+  const report = await rebuild({
+    ...order,
+    catalog,
+    projectors: projectors.filter(({ name }) => names.includes(name)),
+    prepare: (scratch) => void migrate(scratch, readMigrations(join(PROJECT_ROOT, 'migrations'))),
+    onProgress: (done, total) => tell({ done, total }),
+    alone: async (work) => {
+      tell('alone');
+      await new Promise((resolve) => port.once('message', resolve));
+      try {
+        return work();
+      } finally {
+        tell('over');
+      }
+    },
+  });
+  tell({ report });
+} catch (error) {
+  const { name, message, stack } = error as Error;
+  tell({ error: error instanceof DomainError ? error.toJSON() : { name, message, stack } });
+}
+port.close();
