@@ -23,12 +23,12 @@ export class ProjectionsController {
   @Post(':name/rebuild')
   @HttpCode(202)
   @ApiBody({ type: RebuildBody, required: false })
-  rebuild(
+  async rebuild(
     @Param('name') name: string,
     @Body() body: RebuildBody | undefined,
     @Res({ passthrough: true }) reply: FastifyReply,
-  ): OperationBody {
-    const operation = this.rebuilds.start(name, body?.dry_run ?? false);
+  ): Promise<OperationBody> {
+    const operation = await this.rebuilds.start(name, body?.dry_run ?? false);
     reply.header('location', `/v1/operations/${operation.id}`);
     return operation;
   }

@@ -1,6 +1,7 @@
 import { Worker } from 'node:worker_threads';
 import type { SqliteAuditLog, WriterClient } from '#audit-log';
 import { DomainError, notFound } from '#kernel';
+import type { Operation, Operations } from '#operations';
 import {
   countRows,
   lockForRebuild,
@@ -12,7 +13,6 @@ import {
   type RebuildReport,
 } from '#projections';
 import { FileLock, type Reader, type ReadSide, type Synchronous } from '#storage';
-import type { Operation, Operations } from '#telemetry';
 import { projectors } from './features.js';
 import type { RebuildNews, RebuildOrder } from './rebuild.thread.js';
 
@@ -65,16 +65,17 @@ export class Rebuilds {
   }
 
   /** Begins to rebuild one projection or `all`; refused while this database is rebuilt by anybody. */
-  start(target: string, compareOnly: boolean): Operation {
+  async start(target: string, compareOnly: boolean): Promise<Operation> {
     const names = resolveProjections(target);
     const lock = lockForRebuild(this.file.path);
-    return this.operations.start(compareOnly ? 'compare-projections' : 'rebuild-projections', async (report) => {
-      try {
-        return await this.rebuild(names, compareOnly, report);
-      } finally {
-        lock.release();
-      }
-    });
+    const work = (report: Progress): Promise<RebuildReport> =>
+      this.rebuild(names, compareOnly, report).finally(() => lock.release());
+    try {
+      return await this.operations.start(compareOnly ? 'projections.compare' : 'projections.rebuild', work);
+    } catch (error) {
+      lock.release();
+      throw error;
+    }
   }
 
   /** Cuts off what is under way: the living tables stay as they are. */

@@ -6,6 +6,7 @@ import { validateSync } from 'class-validator';
 import { FeedQuery, ListAuditEventsQuery, VerifyBody } from '../../apps/api/audit.dto.js';
 import * as documentDtos from '../../apps/api/documents.dto.js';
 import * as memoryDtos from '../../apps/api/memories.dto.js';
+import { ListOperationsQuery } from '../../apps/api/operations.dto.js';
 import { FeedbackBody } from '../../apps/api/search.dto.js';
 import * as sessionDtos from '../../apps/api/sessions.dto.js';
 import { expectProblem } from '../support/problem.js';
@@ -270,6 +271,8 @@ describe('The OpenAPI document', () => {
     await ask('POST', `${d}/sync`, { directory: '/etc' });
     await ask('GET', `/v1/operations/${(body as { id: string }).id}`);
     await ask('GET', '/v1/operations/none');
+    await ask('GET', '/v1/operations?kind=documents.sync&limit=1');
+    await ask('GET', '/v1/operations?status=queued');
     await ask('DELETE', `${d}/${id}`);
     await ask('DELETE', `${d}/${id}`);
   });
@@ -291,6 +294,21 @@ describe('The OpenAPI document', () => {
       await ask('GET', path);
       await ask('GET', `${path}?x=1`);
     }
+  });
+
+  it('R-O8 describes every answer of projections', async () => {
+    const p = '/v1/admin/projections';
+    await ask('GET', p);
+    await ask('GET', `${p}?x=1`);
+    const { body, status } = await ask('POST', `${p}/activity/rebuild`);
+    expect(status).toBe(202);
+    await ask('GET', `/v1/operations/${(body as { id: string }).id}`);
+    await ask('POST', `${p}/all/rebuild`, { dry_run: 'yes' });
+    await ask('POST', `${p}/none/rebuild`, {});
+    await ask('GET', `${p}/activity/parked`);
+    await ask('GET', `${p}/none/parked`);
+    await ask('POST', `${p}/activity/retry`);
+    await ask('POST', `${p}/all/retry`);
   });
 
   it('R-O8 refuses a parameter that it does not name, at every operation', async () => {
@@ -486,6 +504,7 @@ describe('The OpenAPI document', () => {
         { document_type: 'plan', sync_status: 'stale', path_prefix: 'p', filter: '{}', limit: 1, cursor: 'c' },
       ],
       ['GET /v1/audit/feed', FeedQuery, { after: 1 }],
+      ['GET /v1/operations', ListOperationsQuery, { kind: 'k', status: 'running', limit: 1, cursor: 'c' }],
     ];
 
     /** A value in a field's place: of every type, and at and beyond every bound that a schema may know. */

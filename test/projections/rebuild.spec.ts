@@ -88,6 +88,7 @@ describe('R-A5 Rebuilt from the log alone', () => {
       'schema_migrations',
       'signing_keys',
       'document_changes',
+      'operations',
     ];
     const all = schema(house.db)
       .filter(({ type, sql: ddl }) => type !== 'view' && !ddl.includes('fts5vocab'))
