@@ -38,7 +38,8 @@ export class Rest {
     return this.ask('GET', path);
   }
 
-  post<T>(path: string, body: object): Promise<Answer<T>> {
+  post<T>(path: string, body?: object): Promise<Answer<T>> {
+    if (body === undefined) return this.ask('POST', path);
     return this.ask('POST', path, JSON.stringify(body), 'application/json');
   }
 

@@ -7,6 +7,7 @@ import { FeedQuery, ListAuditEventsQuery, VerifyBody } from '../../apps/api/audi
 import * as documentDtos from '../../apps/api/documents.dto.js';
 import * as memoryDtos from '../../apps/api/memories.dto.js';
 import { ListOperationsQuery } from '../../apps/api/operations.dto.js';
+import { RebuildBody } from '../../apps/api/projections.dto.js';
 import { FeedbackBody } from '../../apps/api/search.dto.js';
 import * as sessionDtos from '../../apps/api/sessions.dto.js';
 import { expectProblem } from '../support/problem.js';
@@ -407,6 +408,7 @@ describe('The OpenAPI document', () => {
         },
       ],
       ['FeedbackBody', FeedbackBody, { result_id: 1, signal: 'click' }],
+      ['RebuildBody', RebuildBody, { dry_run: true }],
       ['VerifyBody', VerifyBody, { from: 1, to: 2 }],
       [
         'GET /v1/sessions',

@@ -22,7 +22,7 @@ export function deskOnServer(rest: Rest, interrupt: Interrupt): Desk {
   return {
     list: async () => (await rest.get<Awaited<ReturnType<Desk['list']>>>('/v1/admin/projections')).body,
     parked: async (name) => (await rest.get<Awaited<ReturnType<Desk['parked']>>>(`${at(name)}/parked`)).body,
-    retry: async (name) => (await rest.post<Awaited<ReturnType<Desk['retry']>>>(`${at(name)}/retry`, {})).body,
+    retry: async (name) => (await rest.post<Awaited<ReturnType<Desk['retry']>>>(`${at(name)}/retry`)).body,
     rebuild: async (name, compareOnly, onProgress) => {
       const { body } = await rest.post<Operation>(`${at(name)}/rebuild`, { dry_run: compareOnly });
       for (let operation = body; ; operation = (await rest.get<Operation>(`/v1/operations/${body.id}`)).body) {
