@@ -212,15 +212,12 @@ class Rebuilding {
 
   /** Tables that differ while both stand at one position: a moment of the living database that no write disturbs. */
   private compare(): TableDifference[] {
-    this.live.exec('BEGIN');
-    try {
+    return this.live.savepoint(() => {
       this.replay();
       return this.options.projectors
         .flatMap(({ tables }) => tables.map((table) => compareTable(this.live, table)))
         .filter((difference) => !isEqual(difference));
-    } finally {
-      this.live.exec('ROLLBACK');
-    }
+    });
   }
 
   /** One transaction: tables, what is parked and checkpoints; then what the living ones had seen beyond, and a last look. */

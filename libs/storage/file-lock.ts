@@ -11,7 +11,7 @@ export class FileLock {
   static take(path: string): FileLock | undefined {
     const connection = new Sqlite(path, { timeout: 0 });
     try {
-      connection.exec('BEGIN EXCLUSIVE');
+      connection.exec('BEGIN IMMEDIATE');
       return new FileLock(connection);
     } catch (error) {
       connection.close();

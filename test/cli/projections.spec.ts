@@ -98,7 +98,9 @@ describe('R-A5 R-O9 abathur projections', () => {
     });
   };
 
-  describe('with a server that has the file open', () => walk(/^Asking the server at http/));
+  describe('with a server that has the file open', () => {
+    walk(/^Asking the server at http/);
+  });
 
   describe('without a server', () => {
     beforeAll(async () => {
