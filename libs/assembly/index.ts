@@ -13,5 +13,6 @@ export {
   type ProjectionView,
 } from './rebuilds.js';
 export { run, type Program } from './run.js';
+export { runArchive, runDuplicateScan, runEpisodicConsolidation, type JobRun } from './consolidation.js';
 export { EXAMPLE_SESSION, seed } from './seed.js';
 export { assembleWriter } from './writer.js';
