@@ -12,6 +12,7 @@ export {
   tidyRebuilds,
   type ProjectionView,
 } from './rebuilds.js';
+export { rebuildFromExport, type RebuiltFile } from './rebuild-from-export.js';
 export { run, type Program } from './run.js';
 export { runArchive, runDuplicateScan, runEpisodicConsolidation, type JobRun } from './consolidation.js';
 export { EXAMPLE_SESSION, seed } from './seed.js';

@@ -2,7 +2,8 @@ import { join } from 'node:path';
 import { parentPort, workerData } from 'node:worker_threads';
 import { DomainError } from '#kernel';
 import { rebuild, type RebuildReport } from '#projections';
-import { migrate, readMigrations, type Synchronous } from '#storage';
+import { rebuildVectorIndex, VECTOR_INDEX } from '#search';
+import { migrate, readMigrations, type Database, type Synchronous } from '#storage';
 import { catalog, projectors } from './features.js';
 import { PROJECT_ROOT } from './project.js';
 
@@ -26,13 +27,11 @@ const port = parentPort!;
 const tell = (news: RebuildNews): void => port.postMessage(news);
 
 try {
-  const report = await rebuild({
+  const options = {
     ...order,
-    catalog,
-    projectors: projectors.filter(({ name }) => names.includes(name)),
-    prepare: (scratch) => void migrate(scratch, readMigrations(join(PROJECT_ROOT, 'migrations'))),
-    onProgress: (done, total) => tell({ done, total }),
-    alone: async (work) => {
+    prepare: (scratch: Database) => void migrate(scratch, readMigrations(join(PROJECT_ROOT, 'migrations'))),
+    onProgress: (done: number, total: number) => tell({ done, total }),
+    alone: async <T>(work: () => T): Promise<T> => {
       tell('alone');
       await new Promise((resolve) => port.once('message', resolve));
       try {
@@ -41,7 +40,10 @@ try {
         tell('over');
       }
     },
-  });
+  };
+  const report = names.includes(VECTOR_INDEX)
+    ? await rebuildVectorIndex(options)
+    : await rebuild({ ...options, catalog, projectors: projectors.filter(({ name }) => names.includes(name)) });
   tell({ report });
 } catch (error) {
   const { name, message, stack } = error as Error;

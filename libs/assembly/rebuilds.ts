@@ -12,6 +12,7 @@ import {
   type ProjectionStatus,
   type RebuildReport,
 } from '#projections';
+import { VECTOR_INDEX } from '#search';
 import { FileLock, type Reader, type ReadSide, type Synchronous } from '#storage';
 import { projectors } from './features.js';
 import type { RebuildNews, RebuildOrder } from './rebuild.thread.js';
@@ -143,10 +144,10 @@ export function tidyRebuilds(path: string): void {
   lock.release();
 }
 
-/** The projections that are meant by the name of one, or by `all` where that may be said. */
+/** The projections that are meant by the name of one; where more may be meant, by `all`, or the index of vectors by its. */
 export function resolveProjections(target: string, among: 'one' | 'any' = 'any'): string[] {
   if (target === 'all' && among === 'any') return projectors.map(({ name }) => name);
-  if (known(target)) return [target];
+  if (known(target) || (target === VECTOR_INDEX && among === 'any')) return [target];
   throw notFound('projection', target);
 }
 

@@ -23,6 +23,7 @@ export {
   type AuditPageInput,
 } from './audit.reads.js';
 export { verifySlice, witnessedHead, type Verification } from './chain.js';
+export { importLog, type Imported } from './import-log.js';
 export { LogReader } from './log-reader.js';
 export { LogWriter } from './log-writer.js';
 export { SqliteAuditLog } from './sqlite-audit-log.js';

@@ -99,7 +99,8 @@ export function takeOver(db: Database, table: string): void {
   db.exec('DROP TABLE temp.changed');
 }
 
-function refill(db: Database, table: string): void {
+/** Writes a whole table of `main` anew, as it is in `rebuilt`. */
+export function refill(db: Database, table: string): void {
   db.run(sql`DELETE FROM main.${quoted(table)}`);
   db.run(sql`INSERT INTO main.${quoted(table)} SELECT * FROM rebuilt.${quoted(table)}`);
 }

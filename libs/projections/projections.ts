@@ -89,13 +89,25 @@ export class Projections {
 
   /** One page forward for a projection, inside a transaction of the caller's. */
   turn(projector: Projector, limit = PAGE): Turn {
-    const { name } = projector;
-    const from = this.checkpoint(name);
+    return this.advance([projector], limit);
+  }
+
+  /** One page forward for projections that all stand where the first of them does. */
+  advance(projectors: Projector[], limit: number): Turn {
+    const from = this.checkpoint(projectors[0]!.name);
     const events = this.log.all(from, limit);
     const last = events.at(-1);
     if (last === undefined) return { events: 0, position: from };
     const hole = events.findIndex(({ position }, index) => position !== from + 1 + index);
-    if (hole >= 0) throw new Error(`${name} is at ${from + hole}, but the log goes on at ${events[hole]!.position}`);
+    if (hole >= 0)
+      throw new Error(`${projectors[0]!.name} is at ${from + hole}, but the log goes on at ${events[hole]!.position}`);
+    for (const projector of projectors) this.digest(projector, events, from);
+    return { events: events.length, position: last.position };
+  }
+
+  private digest(projector: Projector, events: Recorded[], from: number): void {
+    const { name } = projector;
+    const last = events.at(-1)!;
     if (projector.poison === 'park') this.applyOrPark(projector, events);
     else this.apply(projector, events);
     const { changes } = this.db.run(
@@ -103,7 +115,6 @@ export class Projections {
           WHERE name = ${name} AND position = ${from}`,
     );
     if (changes !== 1) throw new Error(`Somebody else moved the checkpoint of ${name}`);
-    return { events: events.length, position: last.position };
   }
 
   /** Says that a projection cannot go on, and why, until it can. */

@@ -57,7 +57,7 @@ export function lockForRebuild(path: string): FileLock {
   });
 }
 
-const scratchOf = (path: string): string => `${path}-rebuild`;
+export const scratchOf = (path: string): string => `${path}-rebuild`;
 
 /** Removes what a rebuild left behind that was killed. Under the lock. */
 export function removeLeftovers(path: string): void {
@@ -80,6 +80,13 @@ export async function rebuild(options: RebuildOptions): Promise<RebuildReport> {
   }
 }
 
+/** The living database, with the one that is rebuilt beside it under the name `rebuilt`. */
+export function openBeside(path: string, synchronous: Synchronous): Database {
+  const db = Database.open({ path, synchronous, purpose: 'upkeep' });
+  db.attach(scratchOf(path), 'rebuilt');
+  return db;
+}
+
 class Rebuilding {
   private readonly begin = performance.now();
   private readonly scratch: Database;
@@ -92,7 +99,7 @@ class Rebuilding {
   constructor(private readonly options: RebuildOptions) {
     this.scratch = Database.open({ path: scratchOf(options.path), purpose: 'scratch' });
     options.prepare(this.scratch);
-    this.live = this.openLive();
+    this.live = openBeside(this.options.path, this.options.synchronous);
     this.log = new LogReader(this.live, options.catalog);
     this.positions = new Map(options.projectors.map(({ name }) => [name, 0]));
     this.borrow();
@@ -128,13 +135,6 @@ class Rebuilding {
   close(): void {
     this.live.close();
     this.scratch.close();
-  }
-
-  private openLive(): Database {
-    const { path, synchronous } = this.options;
-    const db = Database.open({ path, synchronous, purpose: 'upkeep' });
-    db.attach(scratchOf(path), 'rebuilt');
-    return db;
   }
 
   /** What projectors share with others is keyed by content: the rebuilt rows are to name the rows that are there. */
@@ -224,7 +224,7 @@ class Rebuilding {
   private exchange(different: Projector[]): void {
     // A connection that has looked at a word index keeps in mind how it is built.
     this.live.close();
-    this.live = this.openLive();
+    this.live = openBeside(this.options.path, this.options.synchronous);
     const log = new LogReader(this.live, this.options.catalog);
     this.live.transaction(() => {
       this.share();
