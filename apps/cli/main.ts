@@ -1,5 +1,6 @@
 import { shell } from './shell.js';
 import { load } from './verbs/load.js';
+import { memory } from './verbs/memory.js';
 import { migrate } from './verbs/migrate.js';
 import { projections } from './verbs/projections.js';
 import { rebuild } from './verbs/rebuild.js';
@@ -7,4 +8,4 @@ import { serve } from './verbs/serve.js';
 import { verify } from './verbs/verify.js';
 
 /** The command `abathur`, verb by verb, in the order in which its help tells them. */
-await shell([serve, migrate, verify, projections, rebuild, load], process.argv.slice(2));
+await shell([serve, migrate, verify, projections, rebuild, load, memory], process.argv.slice(2));

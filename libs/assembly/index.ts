@@ -13,7 +13,9 @@ export {
   type ProjectionView,
 } from './rebuilds.js';
 export { rebuildFromExport, type RebuiltFile } from './rebuild-from-export.js';
+export { rememberOutcomes } from './remember-outcomes.js';
 export { run, type Program } from './run.js';
 export { runArchive, runDuplicateScan, runEpisodicConsolidation, type JobRun } from './consolidation.js';
 export { EXAMPLE_SESSION, seed } from './seed.js';
+export { endStaleTasks } from './stale-tasks.js';
 export { assembleWriter } from './writer.js';

@@ -9,11 +9,11 @@ export const rebuild: Verb = {
   example: 'abathur rebuild --from export.ndjson --to new.db',
   declare: (command) =>
     void command
-      .requiredOption('--from <export>', 'a complete export, as GET /v1/audit/export writes it')
-      .requiredOption('--to <file>', 'the database to make; it must not be there yet'),
+      .option('--from <export>', 'a complete export, as GET /v1/audit/export writes it')
+      .option('--to <file>', 'the database to make; it must not be there yet'),
   async run(call) {
     const [{ rebuildFromExport }, { Interrupt }] = await Promise.all([import('#assembly'), import('../interrupt.js')]);
-    const { from, to } = call.options as { from: string; to: string };
+    const { from, to } = given(call.options as { from?: string; to?: string });
     const interrupt = new Interrupt();
     const bars = new Map<string, { bar: Progress; seen: number }>();
     try {
@@ -45,6 +45,12 @@ export const rebuild: Verb = {
   },
 };
 
+function given({ from, to }: { from?: string; to?: string }): { from: string; to: string } {
+  if (from !== undefined && to !== undefined) return { from, to };
+  const missing = from === undefined ? '--from <export>' : '--to <file>';
+  throw new Failure(EXIT.usage, 'usage', `${missing} is missing.`, 'Try abathur rebuild --help.');
+}
+
 const TITLE = { import: 'Reading', project: 'Projecting' };
 
 function asFailure(error: unknown, from: string, to: string): unknown {
@@ -53,7 +59,7 @@ function asFailure(error: unknown, from: string, to: string): unknown {
     return new Failure(EXIT.noInput, 'no-export', `There is no export at ${from}.`, 'Make one: GET /v1/audit/export.');
   }
   if (code === 'EISDIR') return new Failure(EXIT.noInput, 'no-export', `${from} is a directory, not an export.`);
-  if (code === 'EACCES' || code === 'EROFS' || code === 'ENOTDIR') {
+  if (['EACCES', 'EPERM', 'EROFS', 'ENOTDIR', 'EEXIST'].includes(code ?? '')) {
     return new Failure(EXIT.config, 'cannot-open', `${path ?? to} cannot be opened (${code}).`, 'Name another file.');
   }
   return error;
