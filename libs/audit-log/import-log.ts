@@ -164,8 +164,9 @@ function value(entry: Line, field: string): string | number | null {
 function bytes(entry: Line, field: string): Buffer | null {
   const text = value(entry, field);
   if (text === null) return null;
-  if (typeof text !== 'string' || !/^([0-9a-f]{2})*$/.test(text)) throw new TypeError(`${field} is not hexadecimal`);
-  return Buffer.from(text, 'hex');
+  const read = Buffer.from(String(text), 'hex');
+  if (typeof text !== 'string' || 2 * read.length !== text.length) throw new TypeError(`${field} is not hexadecimal`);
+  return read;
 }
 
 /** Where the text of `data` is kept that an entry's line ends with: it is what was hashed, so it is not spelled anew. */
