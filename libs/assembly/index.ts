@@ -1,7 +1,7 @@
 export { startBackground } from './background.js';
 export { systemCaller } from './caller.js';
 export { Config, ConfigError, readConfig } from './config.js';
-export { catalog, projectors, reads } from './features.js';
+export { catalog, diffRead, planRevert, projectors, reads } from './features.js';
 export { migrateFile, openHouse, sizeOf, type House } from './house.js';
 export { PROJECT_ROOT, VERSION } from './project.js';
 export {
@@ -13,6 +13,7 @@ export {
   type ProjectionView,
 } from './rebuilds.js';
 export { rebuildFromExport, type RebuiltFile } from './rebuild-from-export.js';
+export { openReaders } from './readers.js';
 export { rememberOutcomes } from './remember-outcomes.js';
 export { run, type Program } from './run.js';
 export { runArchive, runDuplicateScan, runEpisodicConsolidation, type JobRun } from './consolidation.js';
