@@ -86,7 +86,9 @@ describe('R-A5 Projections, through REST', () => {
       exchanged: [],
     });
     expect(await rebuild('memories', { dry_run: true })).toMatchObject({ equal: false });
-    expect(await rebuild('memories')).toMatchObject({ exchanged: ['memory_entries', 'memory_deletions'] });
+    expect(await rebuild('memories')).toMatchObject({
+      exchanged: expect.arrayContaining(['memory_entries', 'memory_deletions']),
+    });
     expect(await rebuild('memories')).toMatchObject({ equal: true });
   });
 
