@@ -23,6 +23,7 @@ const types = [sessions, memories, documents, work, search([]), contexts, { cata
 export const activityProjector: Projector = {
   name: 'activity',
   mode: 'catch-up',
+  poison: 'park',
   tables: ['metrics'],
   on: Object.fromEntries(types.map((type) => [type, count])),
 };

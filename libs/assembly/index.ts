@@ -7,6 +7,15 @@ export type { Context, ContextMemory, ContextSummary, Provenance, Shadowed } fro
 export { catalog, diffRead, planRevert, projectors, reads } from './features.js';
 export { migrateFile, openHouse, sizeOf, type House } from './house.js';
 export { PROJECT_ROOT, VERSION } from './project.js';
+export {
+  inThread,
+  listProjections,
+  Rebuilds,
+  resolveProjections,
+  tidyRebuilds,
+  type ProjectionView,
+} from './rebuilds.js';
+export { rebuildFromExport, type RebuiltFile } from './rebuild-from-export.js';
 export { openReaders } from './readers.js';
 export { rememberOutcomes } from './remember-outcomes.js';
 export { run, type Program } from './run.js';
