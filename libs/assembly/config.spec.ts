@@ -28,6 +28,7 @@ const wrong: [keyof Config, string, RegExp][] = [
   ['ABATHUR_BACKGROUND', 'yes', /on, off/],
   ['ABATHUR_ARCHIVE_AFTER_DAYS', '-1', /must not be less than 0/],
   ['ABATHUR_DRAIN_TIMEOUT_MS', 'soon', /must be an integer/],
+  ['ABATHUR_REQUEST_TIMEOUT_MS', '0', /must not be less than 100/],
   ['ABATHUR_AUTH', 'open', /off/],
   ['ABATHUR_AUDIT_READS', 'some', /off/],
   ['ABATHUR_EMBEDDINGS', 'cloud', /local, ollama/],
