@@ -1,6 +1,6 @@
 import { keepCheckpoint, LogReader, LogWriter, Transactor, Writer, type KeptCheckpoint } from '#audit-log';
 import { forgetChanges, noteChanges, type NoticedChanges } from '#documents';
-import { reportOperations, tidyOperations, type OperationReport } from '#operations';
+import { beginOperation, reportOperations, tidyOperations, type OperationReport } from '#operations';
 import { Projections } from '#projections';
 import { parkText, registerModel, retryParked, storeVector, type EmbeddingModel } from '#search';
 import { sql, type Database } from '#storage';
@@ -63,6 +63,7 @@ export function assembleWriter(db: Database): Writer {
       'retry-parked': (model) => retryParked(db, model as EmbeddingModel),
       'note-document-changes': (changes) => noteChanges(db, changes as NoticedChanges),
       'forget-document-changes': (changes) => forgetChanges(db, changes as NoticedChanges),
+      'begin-operation': (report) => beginOperation(db, report as OperationReport),
       'report-operations': (reports) => reportOperations(db, reports as OperationReport[]),
       'tidy-operations': (now) => tidyOperations(db, now as Parameters<typeof tidyOperations>[1]),
       'move-reaction': (to) => moveReaction(db, to as Parameters<typeof moveReaction>[1]),

@@ -90,7 +90,7 @@ export const memory: Decider<MemoryCommand, MemoryEvent, MemoryState> = {
     const alive = state.held && !state.deleted ? state : undefined;
     // Of a consolidation that has happened, the version that it was made on is gone.
     if (command.type === 'ConsolidateMemory' && alive !== undefined && isMadeOf(alive, command)) return [];
-    if (command.if_match !== undefined && command.if_match !== alive?.version) {
+    if (command.if_match !== undefined && command.if_match !== (alive?.version ?? 0)) {
       throw versionConflict(address, `version ${command.if_match}`, alive?.version ?? null);
     }
     switch (command.type) {

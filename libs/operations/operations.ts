@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { uptime } from 'node:os';
 import type { SqliteAuditLog } from '#audit-log';
-import type { Page } from '#kernel';
+import type { Caller, Page } from '#kernel';
 import type { ReadSide } from '#storage';
 import type { OperationReport } from './operation.chores.js';
 import { operationById, operationsPage, type OperationsInput } from './operation.reads.js';
@@ -19,6 +19,9 @@ export interface OperationObserver {
   ended(operation: Operation, seconds: number, error?: unknown): void;
 }
 
+/** Who starts work, and under which key. */
+type Starter = Pick<Caller, 'time' | 'idempotency'>;
+
 /** Between two reports of progress to the database, in milliseconds. */
 const REPORT_EVERY = 1000;
 
@@ -35,9 +38,12 @@ export class Operations {
     private readonly observer: OperationObserver,
   ) {}
 
-  /** Starts work, and answers how it stands once that is written down. An expected failure says itself what is wrong. */
-  async start(kind: string, work: OperationWork): Promise<Operation> {
-    const { operation } = await this.begin(kind, work);
+  /**
+   * Starts work, and answers how it stands once that is written down. An expected failure says itself what is wrong. Under
+   * an idempotency key that has started work before, nothing is started, and the answer is the first one.
+   */
+  async start(kind: string, work: OperationWork, by?: Starter): Promise<Operation> {
+    const { operation } = await this.begin(kind, work, by);
     return operation;
   }
 
@@ -65,7 +71,11 @@ export class Operations {
     clearInterval(this.timer);
   }
 
-  private async begin(kind: string, work: OperationWork): Promise<{ operation: Operation; ended: Promise<Operation> }> {
+  private async begin(
+    kind: string,
+    work: OperationWork,
+    by?: Starter,
+  ): Promise<{ operation: Operation; ended: Promise<Operation> }> {
     const operation: Operation = {
       id: randomUUID(),
       kind,
@@ -76,12 +86,13 @@ export class Operations {
       started_at: new Date().toISOString(),
       finished_at: null,
     };
-    await this.log.chore('report-operations', [{ ...operation, uptime: seconds() }] satisfies OperationReport[]);
+    const report: OperationReport = { ...operation, uptime: seconds() };
+    const first = await this.log.chore<Operation>('begin-operation', report, by);
+    if (first.id !== operation.id) return { operation: first, ended: Promise.resolve(first) };
     const entry = { operation, changed: false, written: performance.now() };
     this.own.set(operation.id, entry);
     this.timer ??= setInterval(() => void this.write(), REPORT_EVERY).unref();
     this.observer.started(operation);
-    const first = { ...operation };
     return { operation: first, ended: this.follow(entry, work) };
   }
 
