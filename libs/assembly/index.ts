@@ -2,7 +2,7 @@ export { startBackground } from './background.js';
 export { systemCaller } from './caller.js';
 export { Config, ConfigError, readConfig } from './config.js';
 export { catalog, diffRead, planRevert, projectors, reads } from './features.js';
-export { migrateFile, openHouse, sizeOf, type House } from './house.js';
+export { migrateFile, openHouse, signingDirectory, sizeOf, type House } from './house.js';
 export { PROJECT_ROOT, VERSION } from './project.js';
 export { openReaders } from './readers.js';
 export { rememberOutcomes } from './remember-outcomes.js';
