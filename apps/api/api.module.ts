@@ -14,6 +14,7 @@ import { LearningController } from './learning.controller.js';
 import { MemoriesController } from './memories.controller.js';
 import { NamespacesController } from './namespaces.controller.js';
 import { OperationsController } from './operations.controller.js';
+import { ProjectionsController } from './projections.controller.js';
 import { SearchController } from './search.controller.js';
 import { SessionsController } from './sessions.controller.js';
 import { TasksController } from './tasks.controller.js';
@@ -34,6 +35,7 @@ export class ApiModule {
         TasksController,
         AgentsController,
         OperationsController,
+        ProjectionsController,
         SearchController,
         AuditController,
         AuditorsController,

@@ -107,8 +107,17 @@ export class HealthController {
 
   private projections(): PartBody {
     const all = this.house.reads.point(projectionStatus, null);
+    const stopped = all.filter(({ status }) => status === 'stopped');
     const late = all.filter(({ lag }) => lag > LAG_LIMIT);
-    const details = Object.fromEntries(all.map(({ name, mode, position, lag }) => [name, { mode, position, lag }]));
+    const details = Object.fromEntries(
+      all.map(({ name, mode, position, lag, status }) => [name, { mode, position, lag, status }]),
+    );
+    if (stopped.length > 0)
+      return {
+        status: 'degraded',
+        reason: stopped.map(({ name, reason }) => `${name}: ${reason}`).join(', '),
+        details,
+      };
     if (late.length > 0)
       return {
         status: 'degraded',

@@ -9,6 +9,9 @@ export class OperationProgress {
   done!: number;
   @ApiProperty({ type: 'integer' })
   total!: number;
+  /** Since it began; while it is running. */
+  per_second?: number;
+  seconds_left?: number;
 }
 
 export class OperationBody {

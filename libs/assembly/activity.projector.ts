@@ -22,6 +22,7 @@ const types = [sessions, memories, documents, work, search([]), { catalog: rever
 export const activityProjector: Projector = {
   name: 'activity',
   mode: 'catch-up',
+  poison: 'park',
   tables: ['metrics'],
   on: Object.fromEntries(types.map((type) => [type, count])),
 };

@@ -15,6 +15,7 @@ import { auditorHandlers } from './auditors.js';
 import { WorkModule } from '#work/module';
 import { Config } from './config.js';
 import type { House } from './house.js';
+import { Rebuilds } from './rebuilds.js';
 import { learningHandlers } from './learning.commands.js';
 
 /** An open house as Nest providers: the tokens are the classes themselves. */
@@ -31,6 +32,7 @@ export class AssemblyModule {
       { provide: OllamaChat, useValue: house.chat },
       { provide: FolderSync, useValue: house.folders },
       { provide: Operations, useValue: house.operations },
+      { provide: Rebuilds, useValue: house.rebuilds },
       { provide: SearchIds, useValue: house.searchIds },
       { provide: SqliteAuditLog, useValue: house.auditLog },
       { provide: LogSigner, useValue: house.signer },

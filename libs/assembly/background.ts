@@ -123,6 +123,7 @@ async function catchUp({ auditLog, metrics, writer, reads }: House, name: string
     return events > 0 ? 0 : CATCH_UP_IDLE;
   } catch (error) {
     metrics.projectionErrors.inc({ projection: name });
+    await auditLog.chore('projection-stopped', { name, reason: (error as Error).message.slice(0, 1000) });
     throw error;
   }
 }

@@ -13,7 +13,7 @@ import { documents, documentSearchable } from '#documents';
 import { memories, memorySearchable } from '#memories';
 import { operationReads } from '#operations';
 import { search } from '#search';
-import { projectionStatus, type Feature, type Projector } from '#projections';
+import { countRows, parkedEvents, projectionStatus, type Feature, type Projector } from '#projections';
 import { sessions } from '#sessions';
 import type { AnyDecider, EventCatalog } from '#kernel';
 import { readRegistry } from '#storage';
@@ -33,7 +33,7 @@ const features: Feature[] = [
     catalog: reversalCatalog,
     deciders: [reversal],
     projectors: [activityProjector],
-    reads: [...auditReads, ...outcomeReads, ...operationReads, projectionStatus],
+    reads: [...auditReads, ...outcomeReads, ...operationReads, projectionStatus, parkedEvents, countRows],
     undoes: reversalUndoes,
   },
 ];

@@ -12,6 +12,7 @@ import type { Config } from './config.js';
 import { chooseEmbedder, embedderFor } from './embedders.js';
 import { catalog } from './features.js';
 import { PROJECT_ROOT, VERSION } from './project.js';
+import { Rebuilds, tidyRebuilds } from './rebuilds.js';
 import { openReaders } from './readers.js';
 
 /** Everything that is open while the program runs. */
@@ -29,6 +30,7 @@ export interface House {
   chat: OllamaChat;
   folders: FolderSync;
   operations: Operations;
+  rebuilds: Rebuilds;
   searchIds: SearchIds;
   close(): Promise<void>;
 }
@@ -39,6 +41,7 @@ export async function openHouse(config: Config): Promise<House> {
   const log = Log.create(config.ABATHUR_LOG_LEVEL);
   const metrics = new Metrics(VERSION);
   migrateFile(config);
+  tidyRebuilds(path);
   const db = Database.open({ path, readonly: true, synchronous });
   const writer = new WriterClient(new URL('./writer.thread.js', import.meta.url), { path, synchronous });
   const pool = openReaders(config);
@@ -61,6 +64,7 @@ export async function openHouse(config: Config): Promise<House> {
     onSynced: (result) => countSynced(metrics, result),
   });
   const operations = new Operations(auditLog, reads, observeOperations(metrics, log));
+  const rebuilds = new Rebuilds({ path, synchronous }, auditLog, reads, writer, operations);
   const house = {
     config,
     log,
@@ -76,9 +80,11 @@ export async function openHouse(config: Config): Promise<House> {
     signer: new LogSigner(keys, reads, auditLog),
     folders,
     operations,
+    rebuilds,
     close: async () => {
       await folders.stop();
       await operations.close();
+      await rebuilds.close();
       // The writer last: the last connection that may write folds the write-ahead log into the file.
       await pool.close();
       db.close();

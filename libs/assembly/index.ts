@@ -4,6 +4,15 @@ export { Config, ConfigError, readConfig } from './config.js';
 export { catalog, diffRead, planRevert, projectors, reads } from './features.js';
 export { migrateFile, openHouse, signingDirectory, sizeOf, type House } from './house.js';
 export { PROJECT_ROOT, VERSION } from './project.js';
+export {
+  inThread,
+  listProjections,
+  Rebuilds,
+  resolveProjections,
+  tidyRebuilds,
+  type ProjectionView,
+} from './rebuilds.js';
+export { rebuildFromExport, type RebuiltFile } from './rebuild-from-export.js';
 export { openReaders } from './readers.js';
 export { rememberOutcomes } from './remember-outcomes.js';
 export { run, type Program } from './run.js';

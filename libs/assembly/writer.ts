@@ -37,6 +37,17 @@ export function assembleWriter(db: Database): Writer {
     chores: {
       'keep-checkpoint': (checkpoint) => keepCheckpoint(db, checkpoint as KeptCheckpoint),
       'catch-up': (name) => projections.turn(projectors.find((projector) => projector.name === name)!),
+      'retry-parked-events': (input) => {
+        const { name, time } = input as { name: string; time: string };
+        return projections.retryParked(
+          projectors.find((projector) => projector.name === name)!,
+          time,
+        );
+      },
+      'projection-stopped': (input) => {
+        const { name, reason } = input as { name: string; reason: string };
+        projections.stopped(name, reason);
+      },
       'register-model': (input) => {
         const { name, dimensions } = input as Pick<EmbeddingModel, 'name' | 'dimensions'>;
         return registerModel(db, name, dimensions);

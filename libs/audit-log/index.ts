@@ -30,6 +30,7 @@ export { askedFilter, matches, type AuditFilter } from './audit.filter.js';
 export { auditEvent, auditEvents, wasAnswered, type AuditEvent, type AuditPageInput } from './audit.reads.js';
 export { verifyRange, verifySlice, witnessedHead, type Verification } from './chain.js';
 export { headPosition, positionAt, streamTip } from './positions.js';
+export { importLog, type Imported } from './import-log.js';
 export { openCheckpoint, readCheckpoint, type Checkpoint } from './checkpoint.js';
 export { disclose, verdictOn, type Disclosure, type Verdict } from './entry.js';
 export { LogKeys } from './log-keys.js';

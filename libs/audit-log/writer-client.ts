@@ -32,6 +32,8 @@ export class WriterClient implements Settler {
   private outbox: ToWriter['requests'] = [];
   private nextId = 1;
   private dead: Error | undefined;
+  /** While somebody else writes to the file as a whole, requests wait here. */
+  private held: (() => void) | undefined;
 
   /** Told of each batch: how many requests it held, its seconds, and the seconds each of them waited in all. */
   onBatch: (size: number, seconds: number, waits: number[]) => void = () => undefined;
@@ -57,6 +59,18 @@ export class WriterClient implements Settler {
     });
   }
 
+  /** Lets what is under way end and holds back what comes, until the returned function is called. */
+  async hold(): Promise<() => void> {
+    while (this.held !== undefined) await new Promise((resolve) => setTimeout(resolve, 5));
+    const release = (): void => {
+      this.held = undefined;
+      if (this.outbox.length > 0) this.send();
+    };
+    this.held = release;
+    while (this.waiting.size > this.outbox.length) await new Promise((resolve) => setTimeout(resolve, 1));
+    return release;
+  }
+
   /** Why nothing can be written any more, once that is so. */
   get failure(): Error | undefined {
     return this.dead;
@@ -75,6 +89,7 @@ export class WriterClient implements Settler {
   }
 
   private send(): void {
+    if (this.held !== undefined) return;
     const requests = this.outbox;
     this.outbox = [];
     this.worker.postMessage({ requests } satisfies ToWriter);

@@ -7,6 +7,7 @@ import { Database, migrate, readMigrations, sql } from '#storage';
 import { live } from '../../test/support/history.js';
 import { caller, directly, MIGRATIONS, openTestHouse, type TestHouse } from '../../test/support/house.js';
 import type { Projector } from './projector.js';
+import { parkedEvents } from './parked.js';
 import { projectionStatus } from './projections.reads.js';
 import { Projections, type Turn } from './projections.js';
 import { differences, replay } from './replay.js';
@@ -52,6 +53,8 @@ describe('R-A5 A projection', () => {
     });
     return {
       log: new SqliteAuditLog(db, catalog, directly(writer)),
+      retry: (projector: Projector) => db.transaction(() => projections.retryParked(projector, LATER)),
+      stopped: (name: string, reason: string) => db.transaction(() => projections.stopped(name, reason)),
       turn: (projector: Projector, limit?: number): Turn => db.transaction(() => projections.turn(projector, limit)),
     };
   };
@@ -82,6 +85,9 @@ describe('R-A5 A projection', () => {
         mode: 'catch-up',
         position: 1250,
         lag: 0,
+        status: 'running',
+        reason: null,
+        parked: 0,
       });
     });
 
@@ -152,6 +158,49 @@ describe('R-A5 A projection', () => {
       await expect(append(house.log, 1)).resolves.toBeUndefined();
       program([projector]).turn(projector);
       expect([seen(), checkpoint()]).toEqual([upTo(41), 41]);
+    });
+
+    it('that may leave an event aside goes on without it, tells why, and digests it when it is tried again', async () => {
+      const poor: Projector = { ...stumbling('catch-up', 25), poison: 'park' };
+      const { turn, retry } = program([poor]);
+      await append(house.log, 40);
+      for (let n = 0; n < 4; n++) turn(poor, 10);
+      expect([seen(), checkpoint()]).toEqual([upTo(40).filter((position) => position !== 25), 40]);
+      expect(retry(poor)).toEqual({ retried: 1, digested: 0 });
+      expect(house.ask(parkedEvents, 'witness')).toEqual([
+        { position: 25, type: 'SessionEventAppended', reason: 'cannot digest 25', attempts: 2, parked_at: LATER },
+      ]);
+      expect(house.ask(projectionStatus, null)).toContainEqual(
+        expect.objectContaining({ status: 'parked', parked: 1 }),
+      );
+      expect(retry(projector)).toEqual({ retried: 1, digested: 1 });
+      expect(seen().toSorted((a, b) => a - b)).toEqual(upTo(40));
+      expect(house.ask(parkedEvents, 'witness')).toEqual([]);
+    });
+
+    it('leaves no event aside for what is not its fault', async () => {
+      const poor: Projector = {
+        ...projector,
+        poison: 'park',
+        on: { SessionEventAppended: () => [sql`INSERT INTO no_such_table DEFAULT VALUES`] },
+      };
+      const { turn } = program([poor]);
+      await append(house.log, 3);
+      expect(() => turn(poor)).toThrow('no such table');
+      expect([house.ask(parkedEvents, 'witness'), checkpoint()]).toEqual([[], 0]);
+    });
+
+    it('is said to be stopped, and why, until it goes on', async () => {
+      const { turn, stopped } = program([projector]);
+      await append(house.log, 3);
+      stopped('witness', 'cannot digest 2');
+      expect(house.ask(projectionStatus, null)).toContainEqual(
+        expect.objectContaining({ name: 'witness', status: 'stopped', reason: 'cannot digest 2' }),
+      );
+      turn(projector);
+      expect(house.ask(projectionStatus, null)).toContainEqual(
+        expect.objectContaining({ name: 'witness', status: 'running', reason: null }),
+      );
     });
 
     it('stops at a hole in the log', async () => {
@@ -269,6 +318,8 @@ describe('R-A5 A projection', () => {
 });
 
 const deciders = new Map([...sessions.deciders, ...memories.deciders].map((decider) => [decider.name, decider]));
+
+const LATER = '2026-01-03T00:00:00.000Z';
 
 let commits = 0;
 const commitOf = (events: NewEvent[]) => ({

@@ -1,6 +1,7 @@
 import type { LogReader } from '#audit-log';
 import type { Recorded } from '#kernel';
 import { join, sql, type Database } from '#storage';
+import { eachOrAside, park, parkedEvents, reasonOf, unpark } from './parked.js';
 import { project, type Projector } from './projector.js';
 
 export interface Turn {
@@ -87,20 +88,67 @@ export class Projections {
   }
 
   /** One page forward for a projection, inside a transaction of the caller's. */
-  turn({ name, ...rest }: Projector, limit = PAGE): Turn {
-    const from = this.checkpoint(name);
+  turn(projector: Projector, limit = PAGE): Turn {
+    return this.advance([projector], limit);
+  }
+
+  /** One page forward for projections that all stand where the first of them does. */
+  advance(projectors: Projector[], limit: number): Turn {
+    const from = this.checkpoint(projectors[0]!.name);
     const events = this.log.all(from, limit);
     const last = events.at(-1);
     if (last === undefined) return { events: 0, position: from };
     const hole = events.findIndex(({ position }, index) => position !== from + 1 + index);
-    if (hole >= 0) throw new Error(`${name} is at ${from + hole}, but the log goes on at ${events[hole]!.position}`);
-    this.apply({ name, ...rest }, events);
+    if (hole >= 0)
+      throw new Error(`${projectors[0]!.name} is at ${from + hole}, but the log goes on at ${events[hole]!.position}`);
+    for (const projector of projectors) this.digest(projector, events, from);
+    return { events: events.length, position: last.position };
+  }
+
+  private digest(projector: Projector, events: Recorded[], from: number): void {
+    const { name } = projector;
+    const last = events.at(-1)!;
+    if (projector.poison === 'park') this.applyOrPark(projector, events);
+    else this.apply(projector, events);
     const { changes } = this.db.run(
-      sql`UPDATE projections SET position = ${last.position}, updated_at = ${last.time}
+      sql`UPDATE projections SET position = ${last.position}, updated_at = ${last.time}, stopped_by = NULL
           WHERE name = ${name} AND position = ${from}`,
     );
     if (changes !== 1) throw new Error(`Somebody else moved the checkpoint of ${name}`);
-    return { events: events.length, position: last.position };
+  }
+
+  /** Says that a projection cannot go on, and why, until it can. */
+  stopped(name: string, reason: string): void {
+    this.db.run(
+      sql`UPDATE projections SET stopped_by = ${reason} WHERE name = ${name} AND stopped_by IS NOT ${reason}`,
+    );
+  }
+
+  /** Tries parked events again, in their order; returns how many of them went well. */
+  retryParked(projector: Projector, time: string): { retried: number; digested: number } {
+    const { name } = projector;
+    const parked = parkedEvents.run(this.db, name);
+    let failed = 0;
+    for (const { position } of parked) {
+      const retry = (events: Recorded[]): void => {
+        this.apply(projector, events);
+        this.db.run(unpark(name, position));
+      };
+      eachOrAside(this.db, this.log.all(position - 1, 1), retry, (_, error) => {
+        failed += 1;
+        this.db.run(park(name, position, reasonOf(error), time));
+      });
+    }
+    return { retried: parked.length, digested: parked.length - failed };
+  }
+
+  private applyOrPark(projector: Projector, events: Recorded[]): void {
+    eachOrAside(
+      this.db,
+      events,
+      (some) => this.apply(projector, some),
+      ({ position, time }, error) => this.db.run(park(projector.name, position, reasonOf(error), time)),
+    );
   }
 
   private apply(projector: Projector, events: Recorded[]): void {

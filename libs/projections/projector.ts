@@ -11,6 +11,13 @@ export interface Projector {
    * a savepoint brings. Rows are there before anybody is answered, and before anything is read in the transaction.
    */
   together?: true;
+  /**
+   * What happens to an event that it cannot digest. It stops there by default. `park`, where what follows does not depend
+   * on it: the event is left aside with its reason, and tried again when asked. An inline one refuses the write instead.
+   */
+  poison?: 'park';
+  /** Tables that it fills and does not own, keyed by what they hold: a rebuild begins with them, and adds what is missing. */
+  shares?: string[];
   /** The tables it owns: only this projector writes to them. */
   tables: string[];
   on: Record<string, (event: Recorded) => Sql[]>;

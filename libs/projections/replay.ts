@@ -1,6 +1,7 @@
 import type { LogReader } from '#audit-log';
-import { sql, type Database, type Reader, type Sql } from '#storage';
+import { sql, type Database } from '#storage';
 import { project, type Projector } from './projector.js';
+import { isWordIndex, quoted } from './tables.js';
 
 /**
  * Replays the log from its beginning through projectors into a scratch database with the same schema, in the order
@@ -53,10 +54,6 @@ const rows = (db: Database, table: string): string[] =>
     .map((row) => JSON.stringify(row))
     .toSorted();
 
-const isWordIndex = (db: Reader, table: string): boolean =>
-  db.one(sql`SELECT 1 FROM sqlite_schema WHERE name = ${table} AND sql GLOB 'CREATE VIRTUAL TABLE * USING fts5 (*'`) !==
-  undefined;
-
 /** A contentless word index tells nothing when its columns are asked for; what it holds are texts, and words in places. */
 function wordsIn(db: Database, table: string): unknown[] {
   const instances = quoted(`${table}_instances`);
@@ -68,5 +65,3 @@ function wordsIn(db: Database, table: string): unknown[] {
     db.exec(`DROP TABLE temp.${instances.text}`);
   }
 }
-
-const quoted = (table: string): Sql => ({ text: `"${table.replaceAll('"', '""')}"`, params: [] });

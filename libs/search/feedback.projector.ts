@@ -5,6 +5,7 @@ import type { SearchFeedbackGiven } from './feedback.events.js';
 /** Table `search_feedback`: how often each signal was given, and how far up the results stood. */
 export const feedbackProjector = projector<SearchFeedbackGiven>('search-feedback', {
   mode: 'catch-up',
+  poison: 'park',
   tables: ['search_feedback'],
   on: {
     SearchFeedbackGiven: ({ data: { source, mode, signal, rank } }) => [

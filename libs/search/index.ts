@@ -49,10 +49,10 @@ export {
   type Backlog,
   type MissingText,
   parkText,
-  rebuildVectorIndex,
   retryParked,
   registerModel,
   storeVector,
   type EmbeddingModel,
 } from './vector-store.js';
+export { rebuildVectorIndex, VECTOR_INDEX } from './vector-index.js';
 export { metadataWords, termOf, wordsOf } from './words.js';

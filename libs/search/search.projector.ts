@@ -13,5 +13,5 @@ export function searchProjector(searchables: Searchable[]): Projector {
       ];
     }
   }
-  return { name: 'search', mode: 'catch-up', tables: ['search_entries'], on };
+  return { name: 'search', mode: 'catch-up', tables: ['search_entries'], shares: ['search_texts'], on };
 }

@@ -123,24 +123,6 @@ export function retryParked(db: Database, { id }: EmbeddingModel): number {
   ).changes;
 }
 
-/** Makes vec0's table anew from the codes: repairs it, and gives back the holes that deletes leave. */
-export function rebuildVectorIndex(db: Database): number {
-  return db.transaction(() => {
-    db.exec(`DROP TABLE document_embeddings;
-      CREATE VIRTUAL TABLE document_embeddings USING vec0 (
-        id INTEGER PRIMARY KEY, model_id INTEGER PARTITION KEY, code BIT[${COARSE_BITS}], chunk_size = 1024)`);
-    const { changes } = db.run(
-      sql`INSERT INTO document_embeddings (id, model_id, code)
-          SELECT id, id / 1099511627776, vec_bit(substr(code, 1, 128)) FROM embedding_codes ORDER BY id`,
-    );
-    db.run(
-      sql`UPDATE embedding_models SET vector_count =
-            (SELECT count(*) FROM embedding_codes c WHERE c.id / 1099511627776 = embedding_models.id)`,
-    );
-    return changes;
-  });
-}
-
 /** The vector at length one; refuses what has no direction or the wrong size, so that no NaN ever reaches a ranking. */
 export function unitVector({ name, dimensions }: EmbeddingModel, vector: Float32Array): Float32Array {
   if (vector.length !== dimensions) {

@@ -15,6 +15,11 @@ export interface DatabaseOptions {
   readonly?: boolean;
   /** FULL: an answered write survives power loss. NORMAL: it survives a crash of the process only. */
   synchronous?: Synchronous;
+  /**
+   * `scratch`: a file that may be lost, so nothing waits for the disk. `upkeep`: exchanges tables as a whole, those that
+   * extensions keep beside their own included; foreign keys are looked at once, at the end. Both enforce none on the way.
+   */
+  purpose?: 'serve' | 'upkeep' | 'scratch';
 }
 
 /** What reads need: any connection on any thread offers it. */
@@ -39,12 +44,16 @@ export class Database implements Reader {
     readonly path: string,
   ) {}
 
-  static open({ path, readonly = false, synchronous = 'FULL' }: DatabaseOptions): Database {
+  static open({ path, readonly = false, synchronous = 'FULL', purpose = 'serve' }: DatabaseOptions): Database {
     const connection = connect(path, readonly);
     try {
       refuseOldSqlite(connection);
       sqliteVec.load(connection);
       for (const pragma of pragmas(readonly, synchronous)) connection.pragma(pragma);
+      if (purpose !== 'serve') connection.pragma('foreign_keys = OFF');
+      if (purpose === 'upkeep') connection.unsafeMode(true);
+      if (purpose === 'scratch')
+        for (const pragma of ['journal_mode = MEMORY', 'synchronous = OFF']) connection.pragma(pragma);
     } catch (error) {
       connection.close();
       throw notADatabase(path, error);
@@ -116,6 +125,11 @@ export class Database implements Reader {
       }
       throw error;
     }
+  }
+
+  /** Opens another file on this connection, under a name that its tables are then asked for by. */
+  attach(path: string, name: string): void {
+    this.run({ text: `ATTACH ? AS ${name}`, params: [path] });
   }
 
   get inTransaction(): boolean {

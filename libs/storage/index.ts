@@ -9,6 +9,7 @@ export {
   type Synchronous,
 } from './database.js';
 export { fileId } from './file-id.js';
+export { FileLock } from './file-lock.js';
 export { compileFilter, type Field, type Filter } from './filter.js';
 export { migrate, readMigrations, type Migration } from './migrate.js';
 export { hostReads } from './reader-host.js';

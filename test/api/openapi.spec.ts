@@ -17,6 +17,7 @@ import * as documentDtos from '../../apps/api/documents.dto.js';
 import * as learningDtos from '../../apps/api/learning.dto.js';
 import * as memoryDtos from '../../apps/api/memories.dto.js';
 import { ListOperationsQuery } from '../../apps/api/operations.dto.js';
+import { RebuildBody } from '../../apps/api/projections.dto.js';
 import { FeedbackBody } from '../../apps/api/search.dto.js';
 import * as sessionDtos from '../../apps/api/sessions.dto.js';
 import * as taskDtos from '../../apps/api/tasks.dto.js';
@@ -418,6 +419,21 @@ describe('The OpenAPI document', () => {
     }
   });
 
+  it('R-O8 describes every answer of projections', async () => {
+    const p = '/v1/admin/projections';
+    await ask('GET', p);
+    await ask('GET', `${p}?x=1`);
+    const { body, status } = await ask('POST', `${p}/activity/rebuild`);
+    expect(status).toBe(202);
+    await ask('GET', `/v1/operations/${(body as { id: string }).id}`);
+    await ask('POST', `${p}/all/rebuild`, { dry_run: 'yes' });
+    await ask('POST', `${p}/none/rebuild`, {});
+    await ask('GET', `${p}/activity/parked`);
+    await ask('GET', `${p}/none/parked`);
+    await ask('POST', `${p}/activity/retry`);
+    await ask('POST', `${p}/all/retry`);
+  });
+
   it('R-O8 refuses a parameter that it does not name, at every operation', async () => {
     for (const { method, path, operation } of operations()) {
       const url = `${path
@@ -552,6 +568,7 @@ describe('The OpenAPI document', () => {
         { namespace_prefix: 'user:a', status: 'open', kind: 'same_key', limit: 1, cursor: 'c' },
       ],
       ['FeedbackBody', FeedbackBody, { result_id: 1, signal: 'click' }],
+      ['RebuildBody', RebuildBody, { dry_run: true }],
       ['VerifyBody', VerifyBody, { from: 1, to: 2 }],
       [
         'GET /v1/sessions',

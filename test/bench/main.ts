@@ -8,6 +8,7 @@ import { locomo } from './locomo.bench.js';
 import { reads } from './reads.bench.js';
 import { print, type Figure } from './report.js';
 import { tasks } from './tasks.bench.js';
+import { rebuilding } from './rebuild.bench.js';
 import { vectors } from './vectors.bench.js';
 import { writes } from './writes.bench.js';
 
@@ -16,6 +17,7 @@ const parts: Record<string, [title: string, run: () => Promise<Figure[]>]> = {
   writes: ['Writes', writes],
   reads: ['Reads', reads],
   bulk: ['Bulk, growth and memory', bulk],
+  rebuild: ['Rebuilding', rebuilding],
   audit: ['Audit', audit],
   crashes: ['Crashes', crashes],
   embedding: ['Embedding beside writes', embedding],

@@ -84,6 +84,7 @@ describe('R-A5 Rebuilt from the log alone', () => {
       'audit',
       'commits',
       'projections',
+      'parked_events',
       'schema_migrations',
       'signing_keys',
       'document_changes',

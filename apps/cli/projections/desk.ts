@@ -1,0 +1,17 @@
+import type { ProjectionView } from '#assembly';
+import type { ParkedEvent, RebuildReport } from '#projections';
+
+export interface Retried {
+  retried: number;
+  digested: number;
+}
+
+/** What can be done with projections, through a server or on the file. */
+export interface Desk {
+  list(): Promise<ProjectionView[]>;
+  rebuild(name: string, compareOnly: boolean, onProgress: OnProgress): Promise<RebuildReport>;
+  parked(name: string): Promise<ParkedEvent[]>;
+  retry(name: string): Promise<Retried>;
+}
+
+export type OnProgress = (progress: { done: number; total: number }) => void;
