@@ -91,7 +91,7 @@ describe('R-A4 What an auditor can check alone', () => {
     ['left out', (l) => l.filter((_, n) => n !== 4), /FAILED: the entry is missing/],
     ['put in twice', (l) => [...l.slice(0, 4), l[3]!, ...l.slice(4)], /FAILED: the entry is missing/],
     ['exchanged', (l) => [l[0]!, l[2]!, l[1]!, ...l.slice(3)], /FAILED: the entry is missing/],
-    ['cut off', (l) => l.slice(0, 5), /They are NOT what was signed/],
+    ['cut off', (l) => l.slice(0, 5), /headers are NOT what was signed/],
     [
       'of another actor',
       (l) => l.map((line) => line.replace('"actor":"system"', '"actor":"nobody"')),
