@@ -5,7 +5,7 @@ export { context } from './context.decider.js';
 export { CONTEXT_PARTS, type ContextPart } from './context.events.js';
 export type { Context, ContextMemory, ContextSummary, Provenance, Shadowed } from './context.reads.js';
 export { catalog, diffRead, planRevert, projectors, reads } from './features.js';
-export { migrateFile, openHouse, sizeOf, type House } from './house.js';
+export { migrateFile, openHouse, signingDirectory, sizeOf, type House } from './house.js';
 export { PROJECT_ROOT, VERSION } from './project.js';
 export {
   inThread,

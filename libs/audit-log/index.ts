@@ -35,9 +35,10 @@ export { openCheckpoint, readCheckpoint, type Checkpoint } from './checkpoint.js
 export { disclose, verdictOn, type Disclosure, type Verdict } from './entry.js';
 export { LogKeys } from './log-keys.js';
 export { LogReader } from './log-reader.js';
-export { keepCheckpoint, LogSigner, type KeptCheckpoint, type SignedHead } from './log-signer.js';
+export { inclusionText, keepCheckpoint, LogSigner, type KeptCheckpoint, type SignedHead } from './log-signer.js';
 export { LogWriter } from './log-writer.js';
 export { consistencyProof, extendsTree, Frontier, includes, leafHash } from './merkle.js';
+export { verifyExport, verifyProof, type OfflineReport } from './offline.js';
 export { parseVerifier, spellVerifier, type NoteVerifier } from './signed-note.js';
 export { SqliteAuditLog } from './sqlite-audit-log.js';
 export { diffOf, type Change, type DiffInput, type Snapshot, type Snapshots } from './diff.js';
@@ -70,7 +71,7 @@ export {
   type Written,
 } from './transactor.js';
 export { parseProof, spellProof, type TlogProof } from './tlog-proof.js';
-export { flawedNode, treeHead, treeRoot, type TreeHead } from './tree.js';
+export { flawedNode, signedHead, treeHead, treeRoot, type TreeHead } from './tree.js';
 export { upcast } from './upcast.js';
 export { WriterClient, type Settler } from './writer-client.js';
 export { hostWriter } from './writer-host.js';
