@@ -179,10 +179,12 @@ export const staleTasks = defineRead(
     ),
 );
 
-/** A task with the event that ended it. */
+/** A task that ended, with the positions of its first event and of its last. */
 export interface EndedTask {
-  task: Task;
-  position: number;
+  task_id: string;
+  submitted: number;
+  ended: number;
+  /** Of the work that ended it. */
   correlation_id: string;
 }
 
@@ -190,14 +192,12 @@ export interface EndedTask {
 export const endedTasks = defineRead(
   'tasks.ended',
   (db, { after, limit }: { after: number; limit: number }): EndedTask[] =>
-    db
-      .all<TaskRow & { correlation_id: string }>(
-        sql`SELECT ${columns}, (SELECT correlation_id FROM audit WHERE audit.position = tasks.position) AS correlation_id
-            FROM tasks INDEXED BY idx_tasks_ended
-            WHERE status IN ('completed', 'failed') AND position > ${after}
-            ORDER BY position LIMIT ${limit}`,
-      )
-      .map((row) => ({ task: placed(row).task, position: row.position, correlation_id: row.correlation_id })),
+    db.all(
+      sql`SELECT task_id, id AS submitted, position AS ended,
+            (SELECT correlation_id FROM audit WHERE audit.position = tasks.position) AS correlation_id
+          FROM tasks INDEXED BY idx_tasks_ended
+          WHERE status IN ('completed', 'failed') AND position > ${after} ORDER BY position LIMIT ${limit}`,
+    ),
 );
 
 /** How tasks that went by a version of a procedure ended. */

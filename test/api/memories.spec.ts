@@ -57,6 +57,8 @@ describe('Memories over REST', () => {
         session_id: null,
         published_from: null,
         consolidated_into: null,
+        consolidated_from: null,
+        is_archived: false,
         requires_review: false,
       });
       expect(headers['x-request-id']).toBeDefined();
