@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import { NOW, specify } from '../../test/support/given.js';
-import { EPISODIC_TTL_SECONDS, memory, type MemoryCommand } from './memory.decider.js';
+import { NOW, recorded, specify } from '../../test/support/given.js';
+import { EPISODIC_TTL_SECONDS, memory, type MemoryCommand, type MemoryState } from './memory.decider.js';
 import { expiry, type MemoryEvent, type MemoryWritten } from './memory.events.js';
 
 const address = { namespace: 'user:alice', key: 'coffee' };
@@ -286,5 +286,59 @@ describe('A memory', () => {
     given(written(), flag('a'), written({ version: 2 }))
       .when(review)
       .thenNothing();
+  });
+
+  describe('R-A6 made what it was', () => {
+    const state = (...events: MemoryEvent[]): MemoryState =>
+      events.reduce<MemoryState>(
+        (before, event, index) => memory.evolve(before, recorded(event, index + 1) as never),
+        memory.initial,
+      );
+    const revert = (...before: MemoryEvent[]): MemoryCommand => ({
+      type: 'RevertMemory',
+      ...address,
+      to: state(...before),
+    });
+    const second = written({ version: 2, value: { taste: 'white' }, operation: 'update' });
+
+    it('gets its content again as a new version, with its end of life', () => {
+      given(written(), second)
+        .when(revert(written()))
+        .then({
+          type: 'MemoryWritten',
+          data: { version: 3, value: { taste: 'black' }, operation: 'restore', restored_from: 1, expires_at: null },
+          about: { memory_operation: 'restore', memory_entry_id: 'self' },
+        });
+      expect(given(written(), second).when(revert(written())).again()).toEqual([]);
+    });
+
+    it('is deleted where it was not there, and nothing is done where it is gone already', () => {
+      given(written())
+        .when(revert())
+        .then({ type: 'MemoryDeleted', data: { version: 1 } });
+      given(written(), deleted).when(revert()).thenNothing();
+      given().when(revert()).thenNothing();
+    });
+
+    it('comes back without a new version where it was only taken away', () => {
+      given(written(), deleted)
+        .when(revert(written()))
+        .then({ type: 'MemoryRestored', data: { version: 1 } });
+      given(written(), superseded)
+        .when(revert(written()))
+        .then({ type: 'MemoryRestored', data: { version: 1 } });
+    });
+
+    it('is set aside again where it was, also when its content had to be written again', () => {
+      given(written())
+        .when(revert(written(), superseded))
+        .then({ type: 'MemorySuperseded', data: { version: 1 } });
+      given(written(), second)
+        .when(revert(written(), superseded))
+        .then(
+          { type: 'MemoryWritten', data: { version: 3 } },
+          { type: 'MemorySuperseded', data: { version: 3 }, about: { memory_entry_id: 'self' } },
+        );
+    });
   });
 });
