@@ -4,6 +4,7 @@ import Sqlite from 'better-sqlite3';
 import * as sqliteVec from 'sqlite-vec';
 import { DomainError } from '#kernel';
 import type { Sql } from './sql.js';
+import { finishSwap } from './swap.js';
 
 /** Oldest SQLite without the WAL-reset corruption (sqlite.org/wal.html, fixed in 3.51.3). */
 export const OLDEST_SQLITE = '3.51.3';
@@ -40,6 +41,8 @@ export class Database implements Reader {
   ) {}
 
   static open({ path, readonly = false, synchronous = 'FULL' }: DatabaseOptions): Database {
+    // A restore that was cut off after it was decided is finished by whoever comes next.
+    if (path !== ':memory:') finishSwap(path);
     const connection = connect(path, readonly);
     try {
       refuseOldSqlite(connection);

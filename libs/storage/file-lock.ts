@@ -1,0 +1,42 @@
+import { mkdirSync } from 'node:fs';
+import { dirname } from 'node:path';
+import Sqlite from 'better-sqlite3';
+
+/**
+ * A lock that the system gives back when its holder dies, however it dies. Node cannot lock files, SQLite can: this is a
+ * transaction on an empty database of its own, so it tells who is there whatever has become of the file it guards.
+ */
+export class FileLock {
+  private constructor(private readonly connection: Sqlite.Database) {}
+
+  /** Many may hold this at once; `undefined` while somebody holds it alone. */
+  static share(path: string): FileLock | undefined {
+    return FileLock.take(path, 'BEGIN; SELECT count(*) FROM sqlite_schema');
+  }
+
+  /** Only one may hold this; `undefined` while anybody holds it, alone or with others. */
+  static alone(path: string, patience = 0): FileLock | undefined {
+    return FileLock.take(path, 'BEGIN EXCLUSIVE', patience);
+  }
+
+  release(): void {
+    this.connection.close();
+  }
+
+  private static take(path: string, script: string, timeout = 0): FileLock | undefined {
+    mkdirSync(dirname(path), { recursive: true });
+    const connection = new Sqlite(path, { timeout });
+    try {
+      connection.pragma('journal_mode = MEMORY');
+      connection.exec(script);
+      return new FileLock(connection);
+    } catch (error) {
+      connection.close();
+      if ((error as { code?: string }).code?.startsWith('SQLITE_BUSY')) return undefined;
+      throw error;
+    }
+  }
+}
+
+/** The lock that every program holds, with others, while it has this database open. */
+export const lockOf = (path: string): string => `${path}-lock`;
