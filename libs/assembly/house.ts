@@ -2,10 +2,11 @@ import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { SqliteAuditLog, WriterClient } from '#audit-log';
 import { FolderSync, foldersOf, type SyncResult } from '#documents';
+import { Operations, type OperationObserver } from '#operations';
 import { projectionStatus } from '#projections';
 import { feedbackTotals, Meaning, SearchIds, searchIdKey, searchStatus } from '#search';
 import { Database, migrate, ReaderPool, readMigrations, ReadSide } from '#storage';
-import { Log, Metrics, Operations } from '#telemetry';
+import { Log, Metrics } from '#telemetry';
 import { systemCaller } from './caller.js';
 import type { Config } from './config.js';
 import { chooseEmbedder, embedderFor } from './embedders.js';
@@ -60,6 +61,7 @@ export async function openHouse(config: Config): Promise<House> {
     caller: systemCaller,
     onSynced: (result) => countSynced(metrics, result),
   });
+  const operations = new Operations(auditLog, reads, observeOperations(metrics, log));
   const house = {
     config,
     log,
@@ -72,9 +74,10 @@ export async function openHouse(config: Config): Promise<House> {
     writer,
     auditLog,
     folders,
-    operations: new Operations(({ id, kind }, error) => log.error('operation-failed', error, { id, kind })),
+    operations,
     close: async () => {
       await folders.stop();
+      await operations.close();
       // The writer last: the last connection that may write folds the write-ahead log into the file.
       await pool.close();
       db.close();
@@ -130,6 +133,16 @@ function observe({ metrics, writer, pool, reads, db, meaning: { embedder } }: Ho
     }
   });
 }
+
+const observeOperations = (metrics: Metrics, log: Log): OperationObserver => ({
+  started: ({ kind }) => metrics.operationsRunning.inc({ kind }),
+  ended: ({ id, kind, status }, seconds, error) => {
+    metrics.operationsRunning.dec({ kind });
+    metrics.operations.inc({ kind, result: status });
+    metrics.operationDuration.observe({ kind }, seconds);
+    if (error !== undefined) log.error('operation-failed', error, { id, kind });
+  },
+});
 
 function observeFeedback(metrics: Metrics, reads: ReadSide): void {
   const totals = reads.point(feedbackTotals, null);
