@@ -3,6 +3,7 @@ import { APP_FILTER } from '@nestjs/core';
 import { type House } from '#assembly';
 import { AssemblyModule } from '#assembly/module';
 import { AuditController } from './audit.controller.js';
+import { BackupsController } from './backups.controller.js';
 import { DocumentsController } from './documents.controller.js';
 import { HealthController, HOUSE } from './health.controller.js';
 import { Draining } from './http/draining.js';
@@ -27,6 +28,7 @@ export class ApiModule {
         OperationsController,
         SearchController,
         AuditController,
+        BackupsController,
         HealthController,
       ],
       providers: [Draining, { provide: HOUSE, useValue: house }, { provide: APP_FILTER, useClass: ProblemFilter }],

@@ -1,8 +1,13 @@
 import { shell } from './shell.js';
+import { backup } from './verbs/backup.js';
+import { ballast } from './verbs/ballast.js';
+import { drill } from './verbs/drill.js';
 import { load } from './verbs/load.js';
 import { migrate } from './verbs/migrate.js';
+import { restore } from './verbs/restore.js';
+import { rollback } from './verbs/rollback.js';
 import { serve } from './verbs/serve.js';
 import { verify } from './verbs/verify.js';
 
 /** The command `abathur`, verb by verb, in the order in which its help tells them. */
-await shell([serve, migrate, verify, load], process.argv.slice(2));
+await shell([serve, migrate, verify, load, backup, restore, drill, rollback, ballast], process.argv.slice(2));

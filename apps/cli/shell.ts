@@ -60,7 +60,7 @@ function addGroup(program: Command, { name, description, verbs }: VerbGroup): vo
 function add(parent: Command, verb: Verb, path: string[]): void {
   const called = ['abathur', ...path, verb.name].join(' ');
   const command = parent
-    .command(verb.name)
+    .command(verb.name, { isDefault: verb.isDefault === true })
     .description(verb.description)
     .exitOverride()
     .showHelpAfterError(`Try ${called} --help.`)

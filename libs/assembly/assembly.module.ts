@@ -2,6 +2,8 @@ import { Module, type DynamicModule } from '@nestjs/common';
 import { CqrsModule } from '@nestjs/cqrs';
 import { AuditLogModule } from '#audit-log/module';
 import { SqliteAuditLog } from '#audit-log';
+import { Backups } from '#backup';
+import { BackupModule } from '#backup/module';
 import { FolderSync } from '#documents';
 import { DocumentsModule } from '#documents/module';
 import { MemoriesModule } from '#memories/module';
@@ -27,13 +29,22 @@ export class AssemblyModule {
       { provide: Meaning, useValue: house.meaning },
       { provide: FolderSync, useValue: house.folders },
       { provide: Operations, useValue: house.operations },
+      { provide: Backups, useValue: house.backups },
       { provide: SearchIds, useValue: house.searchIds },
       { provide: SqliteAuditLog, useValue: house.auditLog },
     ];
     return {
       module: AssemblyModule,
       global: true,
-      imports: [CqrsModule.forRoot(), AuditLogModule, SessionsModule, MemoriesModule, DocumentsModule, SearchModule],
+      imports: [
+        CqrsModule.forRoot(),
+        AuditLogModule,
+        SessionsModule,
+        MemoriesModule,
+        DocumentsModule,
+        SearchModule,
+        BackupModule,
+      ],
       providers,
       exports: [...providers.map(({ provide }) => provide), CqrsModule],
     };

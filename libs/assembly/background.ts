@@ -5,6 +5,7 @@ import { DomainError, type Caller } from '#kernel';
 import { projectionStatus, type Turn } from '#projections';
 import { embeddingBacklog, fillVectors, type EmbeddingModel } from '#search';
 import { session, sessionsToArchive } from '#sessions';
+import { layBallast } from '#storage';
 import { systemCaller } from './caller.js';
 import { watchDocuments } from './documents.js';
 import { projectors } from './features.js';
@@ -25,7 +26,7 @@ export function startBackground(house: House): () => Promise<void> {
       .filter(({ mode }) => mode === 'catch-up')
       .map(({ name }) => loop(house, `catch-up ${name}`, () => catchUp(house, name), stop.signal)),
     loop(house, 'embed', embedStep(house), stop.signal),
-    loop(house, 'housekeeping', () => housekeeping(house), stop.signal),
+    loop(house, 'housekeeping', () => housekeeping(house, stop.signal), stop.signal),
   ];
   return async () => {
     stop.abort();
@@ -122,11 +123,13 @@ async function catchUp({ auditLog, metrics, writer, reads }: House, name: string
   }
 }
 
-async function housekeeping(house: House): Promise<number> {
+async function housekeeping(house: House, signal: AbortSignal): Promise<number> {
   const caller = systemCaller();
   await house.auditLog.chore('forget-commits', caller.time);
   await house.auditLog.chore('tidy-operations', { time: caller.time, uptime: Math.floor(uptime()) });
   await archiveSessions(house, caller);
+  const { ABATHUR_DB_PATH: path, ABATHUR_BALLAST_MB: ballast } = house.config;
+  if (await layBallast(path, ballast, signal)) house.log.info('ballast-laid', { megabytes: ballast });
   return HOUSEKEEPING_EVERY;
 }
 

@@ -32,6 +32,10 @@ export class Config {
   /** Quiet time after the last change of a file before it is indexed. */
   @IsInt() @Min(1) @Max(600_000) ABATHUR_DOCUMENT_DEBOUNCE_MS = 5_000;
   @IsNotEmpty() ABATHUR_BACKUP_DIR = './data/backups';
+  /** Days after which a backup is removed; the newest good one stays. */
+  @IsInt() @Min(1) @Max(36_500) ABATHUR_BACKUP_KEEP_DAYS = 30;
+  /** Megabytes of the file beside the database that is given up when the disk is full; 0 for none. */
+  @IsInt() @Min(0) @Max(1_048_576) ABATHUR_BALLAST_MB = 64;
 }
 
 /** A setting that cannot be used: one line that names the variable, what it got and what it may be. */

@@ -1,14 +1,12 @@
-import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
+import { CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import type { Caller } from '#kernel';
-import { Operations, type Operation } from '#telemetry';
+import { Operations, type Operation } from '#operations';
 import { Backups } from './backups.js';
 import { asListed } from './listed.js';
 
 /** Takes a backup now; answers with the operation at once. */
-export class TakeBackup extends Command<Operation> {
-  constructor(readonly by: Caller) {
-    super();
-  }
+export class TakeBackup {
+  constructor(readonly by: Caller) {}
 }
 
 @CommandHandler(TakeBackup)

@@ -1,13 +1,11 @@
-import { Query, QueryHandler, type IQueryHandler } from '@nestjs/cqrs';
+import { QueryHandler, type IQueryHandler } from '@nestjs/cqrs';
 import type { Caller } from '#kernel';
 import { Backups } from './backups.js';
 import { asListed, type ListedBackup } from './listed.js';
 
 /** The backups that there are, newest first. */
-export class ListBackups extends Query<ListedBackup[]> {
-  constructor(readonly by: Caller) {
-    super();
-  }
+export class ListBackups {
+  constructor(readonly by: Caller) {}
 }
 
 @QueryHandler(ListBackups)

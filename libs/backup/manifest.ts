@@ -1,10 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DomainError } from '#kernel';
-import type { Packing } from './packing.js';
 
 /** `safety`: taken before something risky, of a database that may be what is wrong. */
 export type Reason = 'scheduled' | 'manual' | 'safety';
+
+export type Packing = 'zstd' | 'gzip';
 
 /** What is in a backup, told by the copy itself once it was read back. */
 export interface Manifest {

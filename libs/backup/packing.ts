@@ -4,9 +4,7 @@ import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import * as zlib from 'node:zlib';
 import { DomainError } from '#kernel';
-import { damaged } from './manifest.js';
-
-export type Packing = 'zstd' | 'gzip';
+import { damaged, type Packing } from './manifest.js';
 
 /** zstd where this Node has it: better than gzip, at a fifth of the time. */
 export const PACKING: Packing = typeof zlib.createZstdCompress === 'function' ? 'zstd' : 'gzip';
@@ -43,13 +41,7 @@ export async function unpack(
   const [packed, plain] = [new Meter(), new Meter(onBytes, expected.plain.size)];
   const file = createWriteStream(target, { flags: 'wx', mode: 0o600 });
   try {
-    await pipeline(
-      createReadStream(source, { highWaterMark: CHUNK }),
-      packed,
-      unpacker(expected.packing),
-      plain,
-      file,
-    );
+    await pipeline(createReadStream(source, { highWaterMark: CHUNK }), packed, unpacker(expected.packing), plain, file);
   } catch (error) {
     const { code = '', message } = error as { code?: string; message: string };
     if (/^(Z_|ZSTD_|ERR_ZSTD|ERR_ZLIB)/.test(code) || code === 'ENOENT') {
@@ -71,7 +63,8 @@ function unpacker(packing: Packing): Transform {
 
 function refuseOther(what: string, { size, sha256 }: Passed, expected: Passed): void {
   if (size !== expected.size) throw damaged(`${what} is ${size} bytes, but the manifest says ${expected.size}.`);
-  if (sha256 !== expected.sha256) throw damaged(`${what} has the checksum ${sha256}, but the manifest says ${expected.sha256}.`);
+  if (sha256 !== expected.sha256)
+    throw damaged(`${what} has the checksum ${sha256}, but the manifest says ${expected.sha256}.`);
 }
 
 /** Counts and hashes what passes; ends the pipe at more than was announced. */

@@ -67,6 +67,11 @@ export class Shelf {
     return lock;
   }
 
+  /** Removes what a backup has left behind that was cut off. */
+  tidy(): void {
+    this.reserve().release();
+  }
+
   /** Where a backup is made until it is whole. */
   workplace(id: string): string {
     const directory = join(this.directory, UNFINISHED + id);
@@ -106,9 +111,14 @@ export class Shelf {
       return FileLock.alone(join(this.directory, '.lock'));
     } catch (error) {
       const { code = 'unknown' } = error as { code?: string };
-      throw new DomainError('unavailable', 'cannot-write-backups', `${this.directory} cannot be written to (${code}).`, {
-        hint: 'Set ABATHUR_BACKUP_DIR to a directory that this user may write, or name one with --out.',
-      });
+      throw new DomainError(
+        'unavailable',
+        'cannot-write-backups',
+        `${this.directory} cannot be written to (${code}).`,
+        {
+          hint: 'Set ABATHUR_BACKUP_DIR to a directory that this user may write, or name one with --out.',
+        },
+      );
     }
   }
 

@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { positionAt } from '#audit-log';
 import { DomainError, invalid } from '#kernel';
-import { Database, diskOf, megabytes, migrate, saysFull, stagingOf } from '#storage';
+import { Database, diskOf, FileLock, megabytes, migrate, saysFull, sql, stagingOf } from '#storage';
 import { inspect, type Contents } from './inspect.js';
 import type { Knowledge } from './knowledge.js';
 import { lossOf, type Loss } from './loss.js';
@@ -30,11 +30,21 @@ export interface Staged {
   loss: Loss;
 }
 
+/** How long it waits for another one to end, in milliseconds. */
+const PATIENCE = 60_000;
+
 /** Prepares a restore beside its target, which is not touched: unpack, check, bring up to date, cut, check again. */
 export async function stage(options: StageOptions, knowledge: Knowledge, report: Report): Promise<Staged> {
   const { directory, file } = stagingOf(options.target);
   const manifest = readManifest(options.backup);
   refuseNewer(manifest, knowledge);
+  // The process of a restore that was killed may not have noticed yet, and still work on the same file.
+  const lock = FileLock.alone(`${directory}-lock`, PATIENCE);
+  if (lock === undefined) {
+    throw new DomainError('conflict', 'restore-running', `Another restore of ${options.target} is being prepared.`, {
+      hint: 'Wait for its end. Nothing was changed.',
+    });
+  }
   try {
     // What an earlier one has left behind, which was cut off before it was decided.
     rmSync(directory, { recursive: true, force: true });
@@ -45,20 +55,18 @@ export async function stage(options: StageOptions, knowledge: Knowledge, report:
     refuseOtherContents(manifest, found);
     return { manifest, ...finishCopy(file, found, options, knowledge, report) };
   } catch (error) {
-    rmSync(directory, { recursive: true, force: true });
     if (saysFull(error)) throw full(`The disk became full while ${options.target} was prepared.`);
     throw error;
+  } finally {
+    lock.release();
   }
 }
 
 async function unpackInto(file: string, backup: string, manifest: Manifest, report: Report): Promise<void> {
   const { packed, database } = manifest;
   let done = 0;
-  await unpack(
-    join(backup, packed.file),
-    file,
-    { packing: packed.packing, packed, plain: database },
-    (bytes) => report({ step: 'unpack', done: (done += bytes), total: database.size }),
+  await unpack(join(backup, packed.file), file, { packing: packed.packing, packed, plain: database }, (bytes) =>
+    report({ step: 'unpack', done: (done += bytes), total: database.size }),
   );
 }
 
@@ -69,15 +77,18 @@ function finishCopy(
   knowledge: Knowledge,
   report: Report,
 ): Omit<Staged, 'manifest'> {
-  const old = found.schema_version < knowledge.migrations.length;
+  const pending = pendingIn(file, knowledge);
+  const old = pending.length > 0;
   const position = wanted(file, found, options);
   const trimmed = position < found.log.position;
   if (old || trimmed) {
     const db = Database.open({ path: file, synchronous: 'NORMAL' });
     try {
       if (old) migrate(db, knowledge.migrations);
-      report({ step: 'trim', done: 0, total: position });
-      if (trimmed) trimTo(db, position, knowledge);
+      if (trimmed) {
+        report({ step: 'trim', done: 0, total: position });
+        trimTo(db, position, knowledge);
+      }
     } finally {
       db.close();
     }
@@ -85,10 +96,20 @@ function finishCopy(
   const { log } = old || trimmed ? inspect(file) : found;
   const copy = Database.open({ path: file, readonly: true });
   try {
-    const migrated = knowledge.migrations.slice(found.schema_version).map(({ name }) => name);
-    return { log, migrated, trimmed, loss: lossOf(target, existsSync(target), log, copy) };
+    return { log, migrated: pending, trimmed, loss: lossOf(target, existsSync(target), log, copy) };
   } finally {
     copy.close();
+  }
+}
+
+function pendingIn(file: string, { migrations }: Knowledge): string[] {
+  const db = Database.open({ path: file, readonly: true });
+  try {
+    const applied = db.all<{ version: number }>(sql`SELECT version FROM schema_migrations`);
+    const known = new Set(applied.map(({ version }) => version));
+    return migrations.filter(({ version }) => !known.has(version)).map(({ name }) => name);
+  } finally {
+    db.close();
   }
 }
 
@@ -118,11 +139,12 @@ const beyond = (field: string, detail: string): DomainError =>
   invalid(field, detail, 'Choose another backup (abathur backup list), or take one now: abathur backup.');
 
 function refuseNewer({ schema_version, program_version }: Manifest, { migrations }: Knowledge): void {
-  if (schema_version <= migrations.length) return;
+  const newest = Math.max(...migrations.map(({ version }) => version));
+  if (schema_version <= newest) return;
   throw new DomainError(
     'unavailable',
     'backup-too-new',
-    `The backup has schema ${schema_version}, this program knows ${migrations.length}.`,
+    `The backup has schema ${schema_version}, this program knows ${newest}.`,
     { hint: `Restore it with the program that made it, version ${program_version}, or a newer one.` },
   );
 }

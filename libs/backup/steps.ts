@@ -1,6 +1,6 @@
 /** How far a step of the work is. */
 export interface Step {
-  step: 'copy' | 'pack' | 'unpack' | 'verify' | 'migrate' | 'trim' | 'rebuild' | 'compare';
+  step: 'copy' | 'pack' | 'unpack' | 'verify' | 'trim' | 'rebuild' | 'compare';
   /** Bytes, or entries of the log. */
   done: number;
   total: number;

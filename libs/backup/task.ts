@@ -1,5 +1,6 @@
 import { DomainError, type SerializedDomainError } from '#kernel';
 import { compareWithLog, type Comparison } from './compare.js';
+import { inspect, type Contents } from './inspect.js';
 import type { Knowledge } from './knowledge.js';
 import type { Backup } from './shelf.js';
 import { stage, type Staged, type StageOptions } from './stage.js';
@@ -10,6 +11,7 @@ import { takeBackup, type TakeOptions } from './take.js';
 export interface Tasks {
   take: { input: TakeOptions; result: Backup & { removed: string[] } };
   stage: { input: StageOptions; result: Staged };
+  inspect: { input: { path: string }; result: Contents };
   compare: { input: { path: string }; result: Comparison };
 }
 
@@ -20,9 +22,7 @@ export interface Task<K extends TaskKind = TaskKind> {
 }
 
 export type FromTask =
-  | { step: Step }
-  | { result: unknown }
-  | { error: SerializedDomainError | { message: string; stack?: string } };
+  { step: Step } | { result: unknown } | { error: SerializedDomainError | { message: string; stack?: string } };
 
 /** Runs a task in this process; whatever goes wrong is told in a form that crosses to another. */
 export async function runTask(task: Task, knowledge: Knowledge, tell: (news: FromTask) => void): Promise<void> {
@@ -41,6 +41,8 @@ function perform({ kind, input }: Task, knowledge: Knowledge, report: Report): u
       return takeBackup(input as TakeOptions, report);
     case 'stage':
       return stage(input as StageOptions, knowledge, report);
+    case 'inspect':
+      return inspect((input as { path: string }).path, (done, total) => report({ step: 'verify', done, total }));
     case 'compare':
       return compareWithLog((input as { path: string }).path, knowledge, report);
   }

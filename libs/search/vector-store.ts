@@ -123,12 +123,23 @@ export function retryParked(db: Database, { id }: EmbeddingModel): number {
   ).changes;
 }
 
+/** Forgets texts that nothing refers to any more, with their vectors. */
+export function forgetUnusedTexts(db: Database): void {
+  db.transaction(() => {
+    const unused = sql`% 1099511627776 NOT IN (SELECT text_id FROM search_entries)`;
+    db.run(sql`DELETE FROM embedding_codes WHERE id ${unused}`);
+    db.run(sql`DELETE FROM document_embeddings_data WHERE id ${unused}`);
+    db.run(sql`DELETE FROM embedding_failures WHERE id ${unused}`);
+    db.run(sql`DELETE FROM search_texts WHERE id ${unused}`);
+  });
+  rebuildVectorIndex(db);
+}
+
 /** Makes vec0's table anew from the codes: repairs it, and gives back the holes that deletes leave. */
 export function rebuildVectorIndex(db: Database): number {
   return db.transaction(() => {
-    db.exec(`DROP TABLE document_embeddings;
-      CREATE VIRTUAL TABLE document_embeddings USING vec0 (
-        id INTEGER PRIMARY KEY, model_id INTEGER PARTITION KEY, code BIT[${COARSE_BITS}], chunk_size = 1024)`);
+    const table = db.one<{ sql: string }>(sql`SELECT sql FROM sqlite_schema WHERE name = 'document_embeddings'`)!;
+    db.exec(`DROP TABLE document_embeddings; ${table.sql}`);
     const { changes } = db.run(
       sql`INSERT INTO document_embeddings (id, model_id, code)
           SELECT id, id / 1099511627776, vec_bit(substr(code, 1, 128)) FROM embedding_codes ORDER BY id`,

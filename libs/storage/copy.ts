@@ -1,6 +1,7 @@
 import { linkSync, rmSync } from 'node:fs';
 import Sqlite from 'better-sqlite3';
 import * as sqliteVec from 'sqlite-vec';
+import { notADatabase } from './database.js';
 
 /**
  * Writes the database as it is at this moment into a new file, while others go on writing. Not synced: whoever keeps the
@@ -12,6 +13,8 @@ export function copyInto(path: string, target: string): void {
     sqliteVec.load(connection);
     connection.pragma('synchronous = OFF');
     connection.prepare('VACUUM INTO ?').run(target);
+  } catch (error) {
+    throw notADatabase(path, error);
   } finally {
     connection.close();
   }

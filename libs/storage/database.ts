@@ -204,7 +204,7 @@ function connect(path: string, readonly: boolean): Sqlite.Database {
 const CANNOT_OPEN = ['SQLITE_CANTOPEN', 'SQLITE_CANTOPEN_ISDIR', 'EACCES', 'EEXIST', 'ENOTDIR', 'EPERM', 'EROFS'];
 
 /** What is wrong with the file, for the operator who named it. */
-function notADatabase(path: string, error: unknown): unknown {
+export function notADatabase(path: string, error: unknown): unknown {
   const code = (error as { code?: string }).code ?? '';
   if (code === 'SQLITE_NOTADB' || code === 'SQLITE_CORRUPT') {
     return new DomainError('unavailable', 'not-a-database', `${path} is not a usable SQLite database (${code}).`, {

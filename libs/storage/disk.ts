@@ -24,5 +24,12 @@ export function saysFull(error: unknown): boolean {
 // A write that a limit of the process or a quota refuses reaches SQLite as an error of input and output.
 const FULL = ['SQLITE_FULL', 'SQLITE_IOERR_WRITE', 'SQLITE_IOERR_SHMSIZE', 'ENOSPC', 'EDQUOT', 'EFBIG'];
 
-export const megabytes = (bytes: number): string =>
-  `${(bytes / 1024 / 1024).toLocaleString('en-US', { maximumFractionDigits: bytes < 100 * 1024 * 1024 ? 1 : 0 })} MB`;
+const KILOBYTE = 1024;
+const MEGABYTE = 1024 * KILOBYTE;
+
+/** A size for people: `96 KB`, `1.4 MB`, `2,310 MB`. */
+export function megabytes(bytes: number): string {
+  const [unit, name] = bytes < MEGABYTE ? [KILOBYTE, 'KB'] : [MEGABYTE, 'MB'];
+  const maximumFractionDigits = unit === MEGABYTE && bytes < 100 * MEGABYTE ? 1 : 0;
+  return `${(bytes / unit).toLocaleString('en-US', { maximumFractionDigits })} ${name}`;
+}

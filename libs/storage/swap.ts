@@ -1,5 +1,6 @@
 import { closeSync, existsSync, fsyncSync, openSync, renameSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { DomainError } from '#kernel';
 import { FileLock } from './file-lock.js';
 
 /** How long one program waits for another that is in the middle of it, in milliseconds. */
@@ -31,8 +32,13 @@ export function finishSwap(path: string): string | undefined {
   if (!existsSync(swap)) return undefined;
   const lock = FileLock.alone(`${swap}-lock`, PATIENCE);
   try {
+    if (lock === undefined) {
+      throw new DomainError('unavailable', 'database-being-restored', `${path} is being restored.`, {
+        hint: 'Try again when that is done.',
+      });
+    }
     // Another program may have been quicker while this one waited.
-    if (lock === undefined || !existsSync(swap)) return undefined;
+    if (!existsSync(swap)) return undefined;
     const fresh = join(swap, 'new.db');
     if (existsSync(fresh)) {
       for (const suffix of ['-shm', '-wal', '']) {
