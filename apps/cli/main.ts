@@ -3,6 +3,7 @@ import { backup } from './verbs/backup.js';
 import { ballast } from './verbs/ballast.js';
 import { drill } from './verbs/drill.js';
 import { load } from './verbs/load.js';
+import { memory } from './verbs/memory.js';
 import { migrate } from './verbs/migrate.js';
 import { restore } from './verbs/restore.js';
 import { rollback } from './verbs/rollback.js';
@@ -10,4 +11,4 @@ import { serve } from './verbs/serve.js';
 import { verify } from './verbs/verify.js';
 
 /** The command `abathur`, verb by verb, in the order in which its help tells them. */
-await shell([serve, migrate, verify, load, backup, restore, drill, rollback, ballast], process.argv.slice(2));
+await shell([serve, migrate, verify, load, memory, backup, restore, drill, rollback, ballast], process.argv.slice(2));

@@ -5,7 +5,7 @@ import { Backups } from '#backup';
 import { FolderSync, foldersOf, type SyncResult } from '#documents';
 import { Operations, type OperationObserver } from '#operations';
 import { projectionStatus } from '#projections';
-import { feedbackTotals, Meaning, SearchIds, searchIdKey, searchStatus } from '#search';
+import { feedbackTotals, Meaning, OllamaChat, SearchIds, searchIdKey, searchStatus } from '#search';
 import { DomainError } from '#kernel';
 import { Database, diskOf, FileLock, lockOf, migrate, ReaderPool, readMigrations, ReadSide } from '#storage';
 import { Log, Metrics } from '#telemetry';
@@ -27,6 +27,7 @@ export interface House {
   writer: WriterClient;
   auditLog: SqliteAuditLog;
   meaning: Meaning;
+  chat: OllamaChat;
   folders: FolderSync;
   operations: Operations;
   backups: Backups;
@@ -76,6 +77,7 @@ export async function openHouse(config: Config): Promise<House> {
     pool,
     reads,
     meaning,
+    chat: new OllamaChat(config.OLLAMA_HOST, config.ABATHUR_CHAT_MODEL, config.ABATHUR_CHAT_TIMEOUT_MS),
     searchIds: new SearchIds(reads.point(searchIdKey, null)),
     writer,
     auditLog,

@@ -34,9 +34,7 @@ describe('R-O4 A database restored to a position', () => {
     // The same life twice: one database stops in the middle of it, the other one lives on.
     await liveOn(stopped, STOP, 11);
     const db = Database.open({ path: stopped, synchronous: 'NORMAL' });
-    ({ position } = db.one<{ position: number }>(
-      sql`SELECT max(position) AS position FROM audit`,
-    )!);
+    ({ position } = db.one<{ position: number }>(sql`SELECT max(position) AS position FROM audit`)!);
     await embedAll(db);
     db.exec('VACUUM');
     db.close();
