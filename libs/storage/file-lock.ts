@@ -3,15 +3,15 @@ import { dirname } from 'node:path';
 import Sqlite from 'better-sqlite3';
 
 /**
- * A lock that the system gives back when its holder dies, however it dies. Node cannot lock files, SQLite can: this is a
- * transaction on an empty database of its own, so it tells who is there whatever has become of the file it guards.
+ * A lock that the system gives back when its holder dies, however it dies. Node cannot lock files, SQLite can: this is the
+ * lock on an empty database of its own, so it tells who is there whatever has become of the file it guards.
  */
 export class FileLock {
   private constructor(private readonly connection: Sqlite.Database) {}
 
-  /** Many may hold this at once; `undefined` while somebody holds it alone. */
+  /** Many may hold this at once: a reader's lock, kept until its connection is closed. `undefined` while it is held alone. */
   static share(path: string): FileLock | undefined {
-    return FileLock.take(path, 'BEGIN; SELECT count(*) FROM sqlite_schema');
+    return FileLock.take(path, 'PRAGMA locking_mode = EXCLUSIVE; SELECT count(*) FROM sqlite_schema');
   }
 
   /** Only one may hold this; `undefined` while anybody holds it, alone or with others. */

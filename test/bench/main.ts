@@ -1,3 +1,4 @@
+import { backup } from './backup.bench.js';
 import { bulk } from './bulk.bench.js';
 import { consolidation } from './consolidation.bench.js';
 import { crashes } from './crashes.bench.js';
@@ -14,6 +15,7 @@ const parts: Record<string, [title: string, run: () => Promise<Figure[]>]> = {
   writes: ['Writes', writes],
   reads: ['Reads', reads],
   bulk: ['Bulk, growth and memory', bulk],
+  backup: ['Backup and restore', backup],
   crashes: ['Crashes', crashes],
   embedding: ['Embedding beside writes', embedding],
   documents: ['Documents', documents],
