@@ -1,7 +1,7 @@
 import { Module, type DynamicModule } from '@nestjs/common';
 import { CqrsModule } from '@nestjs/cqrs';
 import { AuditLogModule } from '#audit-log/module';
-import { SqliteAuditLog } from '#audit-log';
+import { LogSigner, SqliteAuditLog } from '#audit-log';
 import { Backups } from '#backup';
 import { BackupModule } from '#backup/module';
 import { FolderSync } from '#documents';
@@ -13,8 +13,10 @@ import { Meaning, OllamaChat, SearchIds } from '#search';
 import { SearchModule } from '#search/module';
 import { ReaderPool, ReadSide } from '#storage';
 import { Log, Metrics } from '#telemetry';
+import { WorkModule } from '#work/module';
 import { Config } from './config.js';
 import type { House } from './house.js';
+import { learningHandlers } from './learning.commands.js';
 
 /** An open house as Nest providers: the tokens are the classes themselves. */
 @Module({})
@@ -33,6 +35,7 @@ export class AssemblyModule {
       { provide: Backups, useValue: house.backups },
       { provide: SearchIds, useValue: house.searchIds },
       { provide: SqliteAuditLog, useValue: house.auditLog },
+      { provide: LogSigner, useValue: house.signer },
     ];
     return {
       module: AssemblyModule,
@@ -43,11 +46,21 @@ export class AssemblyModule {
         SessionsModule,
         MemoriesModule,
         DocumentsModule,
+        WorkModule,
         SearchModule,
         BackupModule,
       ],
-      providers,
+      providers: [...providers, ...learningHandlers],
       exports: [...providers.map(({ provide }) => provide), CqrsModule],
     };
   }
 }
+
+export {
+  GetProcedureOutcomes,
+  RefineProcedure,
+  RollBackProcedure,
+  type EpisodeRef,
+  type ProcedureReport,
+  type Rollback,
+} from './learning.commands.js';
