@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { Knowledge, Reason, TakeOptions } from '#backup';
 import { forgetUnusedTexts } from '#search';
-import { readMigrations } from '#storage';
+import { readMigrations, sql } from '#storage';
 import type { Config } from './config.js';
 import { catalog, projectors } from './features.js';
 import { PROJECT_ROOT, VERSION } from './project.js';
@@ -14,7 +14,10 @@ export const backupKnowledge = (): Knowledge => ({
   catalog,
   projectors,
   migrations: readMigrations(join(PROJECT_ROOT, 'migrations')),
-  forgetUnused: forgetUnusedTexts,
+  forgetLater: (db) => {
+    forgetUnusedTexts(db);
+    db.run(sql`UPDATE reactions SET position = min(position, (SELECT coalesce(max(position), 0) FROM audit))`);
+  },
 });
 
 export const takeOptions = (config: Config, reason: Reason): TakeOptions => ({

@@ -7,6 +7,6 @@ export interface Knowledge {
   catalog: EventCatalog;
   projectors: Projector[];
   migrations: Migration[];
-  /** Removes from caches what nothing refers to any more. */
-  forgetUnused(db: Database): void;
+  /** After the log was cut: takes back whatever is beside the tables of projectors and told of later entries. */
+  forgetLater(db: Database): void;
 }

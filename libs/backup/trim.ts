@@ -1,4 +1,4 @@
-import { LogReader } from '#audit-log';
+import { cutLog, LogReader } from '#audit-log';
 import { replay } from '#projections';
 import { sql, type Database, type Sql } from '#storage';
 import type { Knowledge } from './knowledge.js';
@@ -7,23 +7,17 @@ import type { Knowledge } from './knowledge.js';
  * Turns a copy into the database as it was when its log ended at `position`: later entries and answers go, and every table
  * that follows from the log is told again from what is left. In a copy only: the log of a living database is never cut.
  */
-export function trimTo(db: Database, position: number, { catalog, projectors, forgetUnused }: Knowledge): void {
+export function trimTo(db: Database, position: number, { catalog, projectors, forgetLater }: Knowledge): void {
   db.pragma('foreign_keys = OFF');
   const tables = projectors.flatMap((projector) => projector.tables);
   db.transaction(() => {
-    const guards = db.all<{ name: string; sql: string }>(
-      sql`SELECT name, sql FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = 'audit'`,
-    );
-    for (const { name } of guards) db.run(sql`DROP TRIGGER ${quoted(name)}`);
-    db.run(sql`DELETE FROM audit WHERE position > ${position}`);
-    for (const guard of guards) db.exec(guard.sql);
-    db.run(sql`DELETE FROM commits WHERE json_extract(answer, '$.position') > ${position}`);
+    cutLog(db, position);
     for (const table of tables.toReversed()) empty(db, table);
     const time = sql`(SELECT timestamp FROM audit WHERE position = ${position})`;
     db.run(sql`UPDATE projections SET position = ${position}, updated_at = ${time}`);
   });
   replay(new LogReader(db, catalog), projectors, db);
-  forgetUnused(db);
+  forgetLater(db);
   // What is gone is also gone from the pages that are free now.
   db.exec('VACUUM');
   db.pragma('foreign_keys = ON');
