@@ -106,7 +106,14 @@ export async function openHouse(config: Config): Promise<House> {
 
 /** Tells everybody that this database is open here, for as long as this process lives. */
 function enter(path: string): FileLock {
-  const presence = FileLock.share(lockOf(path));
+  let presence: FileLock | undefined;
+  try {
+    presence = FileLock.share(lockOf(path));
+  } catch (error) {
+    // What is wrong with the place is better told of the file than of its lock.
+    Database.open({ path }).close();
+    throw error;
+  }
   if (presence !== undefined) return presence;
   throw new DomainError('unavailable', 'database-being-restored', `${path} is being restored.`, {
     hint: 'Start again when that is done.',
