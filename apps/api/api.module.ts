@@ -4,6 +4,7 @@ import { type House } from '#assembly';
 import { AssemblyModule } from '#assembly/module';
 import { AgentsController } from './agents.controller.js';
 import { AuditController } from './audit.controller.js';
+import { AuditorsController } from './auditors.controller.js';
 import { BackupsController } from './backups.controller.js';
 import { DocumentsController } from './documents.controller.js';
 import { HealthController, HOUSE } from './health.controller.js';
@@ -36,6 +37,7 @@ export class ApiModule {
         OperationsController,
         SearchController,
         AuditController,
+        AuditorsController,
         BackupsController,
         HealthController,
       ],

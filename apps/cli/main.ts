@@ -1,4 +1,5 @@
 import { shell } from './shell.js';
+import { auditing } from './verbs/audit.js';
 import { backup } from './verbs/backup.js';
 import { ballast } from './verbs/ballast.js';
 import { drill } from './verbs/drill.js';
@@ -11,4 +12,7 @@ import { serve } from './verbs/serve.js';
 import { verify } from './verbs/verify.js';
 
 /** The command `abathur`, verb by verb, in the order in which its help tells them. */
-await shell([serve, migrate, verify, load, memory, backup, restore, drill, rollback, ballast], process.argv.slice(2));
+await shell(
+  [serve, migrate, verify, auditing, load, memory, backup, restore, drill, rollback, ballast],
+  process.argv.slice(2),
+);

@@ -7,7 +7,7 @@ import { Operations, type OperationObserver } from '#operations';
 import { projectionStatus } from '#projections';
 import { feedbackTotals, Meaning, OllamaChat, SearchIds, searchIdKey, searchStatus } from '#search';
 import { DomainError } from '#kernel';
-import { Database, diskOf, FileLock, lockOf, migrate, ReaderPool, readMigrations, ReadSide } from '#storage';
+import { Database, diskOf, FileLock, lockOf, migrate, readMigrations, ReadSide, type ReaderPool } from '#storage';
 import { Log, Metrics } from '#telemetry';
 import { BACKUP_PROCESS, takeOptions } from './backup.js';
 import { systemCaller } from './caller.js';
@@ -15,6 +15,7 @@ import type { Config } from './config.js';
 import { chooseEmbedder, embedderFor } from './embedders.js';
 import { catalog } from './features.js';
 import { PROJECT_ROOT, VERSION } from './project.js';
+import { openReaders } from './readers.js';
 
 /** Everything that is open while the program runs. */
 export interface House {
@@ -45,13 +46,7 @@ export async function openHouse(config: Config): Promise<House> {
   migrateFile(config);
   const db = Database.open({ path, readonly: true, synchronous });
   const writer = new WriterClient(new URL('./writer.thread.js', import.meta.url), { path, synchronous });
-  const pool = new ReaderPool({
-    script: new URL('./reader.thread.js', import.meta.url),
-    workerData: { path, readonly: true, synchronous },
-    min: config.ABATHUR_DB_POOL_MIN,
-    max: config.ABATHUR_DB_POOL_MAX,
-    acquireTimeout: config.ABATHUR_DB_POOL_TIMEOUT_MS,
-  });
+  const pool = openReaders(config);
   const reads = new ReadSide(db, pool);
   const embedder = await chooseEmbedder(config, (error) => log.error('embeddings-down', error));
   const meaning = new Meaning(
