@@ -6,6 +6,7 @@ import { AgentsController } from './agents.controller.js';
 import { AuditController } from './audit.controller.js';
 import { AuditorsController } from './auditors.controller.js';
 import { ContextController } from './context.controller.js';
+import { BackupsController } from './backups.controller.js';
 import { DocumentsController } from './documents.controller.js';
 import { HealthController, HOUSE } from './health.controller.js';
 import { Draining } from './http/draining.js';
@@ -41,6 +42,7 @@ export class ApiModule {
         SearchController,
         AuditController,
         AuditorsController,
+        BackupsController,
         HealthController,
       ],
       providers: [Draining, { provide: HOUSE, useValue: house }, { provide: APP_FILTER, useClass: ProblemFilter }],

@@ -2,6 +2,8 @@ import { Module, type DynamicModule } from '@nestjs/common';
 import { CqrsModule } from '@nestjs/cqrs';
 import { AuditLogModule } from '#audit-log/module';
 import { LogSigner, SqliteAuditLog } from '#audit-log';
+import { Backups } from '#backup';
+import { BackupModule } from '#backup/module';
 import { FolderSync } from '#documents';
 import { DocumentsModule } from '#documents/module';
 import { MemoriesModule } from '#memories/module';
@@ -34,6 +36,7 @@ export class AssemblyModule {
       { provide: FolderSync, useValue: house.folders },
       { provide: Operations, useValue: house.operations },
       { provide: Rebuilds, useValue: house.rebuilds },
+      { provide: Backups, useValue: house.backups },
       { provide: SearchIds, useValue: house.searchIds },
       { provide: SqliteAuditLog, useValue: house.auditLog },
       { provide: LogSigner, useValue: house.signer },
@@ -50,6 +53,7 @@ export class AssemblyModule {
         WorkModule,
         SearchModule,
         ContextModule,
+        BackupModule,
       ],
       providers: [...providers, ...auditorHandlers, ...learningHandlers],
       exports: [...providers.map(({ provide }) => provide), CqrsModule],

@@ -5,6 +5,7 @@ import { DomainError, type Caller } from '#kernel';
 import { projectionStatus, type Turn } from '#projections';
 import { embeddingBacklog, fillVectors, type EmbeddingModel } from '#search';
 import { session, sessionsToArchive } from '#sessions';
+import { layBallast } from '#storage';
 import { systemCaller } from './caller.js';
 import { watchDocuments } from './documents.js';
 import { projectors } from './features.js';
@@ -30,7 +31,7 @@ export function startBackground(house: House): () => Promise<void> {
     loop(house, 'sign', () => signHead(house), stop.signal),
     loop(house, 'embed', embedStep(house), stop.signal),
     loop(house, 'tasks', () => tendTasks(house), stop.signal),
-    loop(house, 'housekeeping', () => housekeeping(house), stop.signal),
+    loop(house, 'housekeeping', () => housekeeping(house, stop.signal), stop.signal),
   ];
   return async () => {
     stop.abort();
@@ -149,11 +150,13 @@ async function tendTasks(house: House): Promise<number> {
   return seen > 0 ? 0 : TASKS_IDLE;
 }
 
-async function housekeeping(house: House): Promise<number> {
+async function housekeeping(house: House, signal: AbortSignal): Promise<number> {
   const caller = systemCaller();
   await house.auditLog.chore('forget-commits', caller.time);
   await house.auditLog.chore('tidy-operations', { time: caller.time, uptime: Math.floor(uptime()) });
   await archiveSessions(house, caller);
+  const { ABATHUR_DB_PATH: path, ABATHUR_BALLAST_MB: ballast } = house.config;
+  if (await layBallast(path, ballast, signal)) house.log.info('ballast-laid', { megabytes: ballast });
   return HOUSEKEEPING_EVERY;
 }
 

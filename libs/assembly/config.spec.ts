@@ -42,6 +42,8 @@ const wrong: [keyof Config, string, RegExp][] = [
   ['ABATHUR_SIGNING_DIR', 'yes', /begins with \/ or \./],
   ['ABATHUR_SIGN_EVERY_SECONDS', '-1', /must not be less than 0/],
   ['ABATHUR_BACKUP_DIR', '', /should not be empty/],
+  ['ABATHUR_BACKUP_KEEP_DAYS', '0', /must not be less than 1/],
+  ['ABATHUR_BALLAST_MB', '-1', /must not be less than 0/],
 ];
 
 describe('The settings', () => {

@@ -39,6 +39,10 @@ export class Config {
   /** How often a head is signed that has grown, in seconds; 0: only when asked for. */
   @IsInt() @Min(0) @Max(86_400) ABATHUR_SIGN_EVERY_SECONDS = 10;
   @IsNotEmpty() ABATHUR_BACKUP_DIR = './data/backups';
+  /** Days after which a backup is removed; the newest good one stays. */
+  @IsInt() @Min(1) @Max(36_500) ABATHUR_BACKUP_KEEP_DAYS = 30;
+  /** Megabytes of the file beside the database that is given up when the disk is full; 0 for none. */
+  @IsInt() @Min(0) @Max(1_048_576) ABATHUR_BALLAST_MB = 64;
 }
 
 /** A setting that cannot be used: one line that names the variable, what it got and what it may be. */

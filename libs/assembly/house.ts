@@ -1,12 +1,15 @@
 import { statSync } from 'node:fs';
 import { basename, dirname, extname, join } from 'node:path';
 import { LogKeys, LogSigner, SqliteAuditLog, WriterClient } from '#audit-log';
+import { Backups } from '#backup';
 import { FolderSync, foldersOf, type SyncResult } from '#documents';
 import { Operations, type OperationObserver } from '#operations';
 import { projectionStatus } from '#projections';
 import { feedbackTotals, Meaning, OllamaChat, SearchIds, searchIdKey, searchStatus } from '#search';
-import { Database, migrate, readMigrations, ReadSide, type ReaderPool } from '#storage';
+import { DomainError } from '#kernel';
+import { Database, diskOf, FileLock, lockOf, migrate, readMigrations, ReadSide, type ReaderPool } from '#storage';
 import { Log, Metrics } from '#telemetry';
+import { BACKUP_PROCESS, takeOptions } from './backup.js';
 import { systemCaller } from './caller.js';
 import type { Config } from './config.js';
 import { chooseEmbedder, embedderFor } from './embedders.js';
@@ -31,6 +34,7 @@ export interface House {
   folders: FolderSync;
   operations: Operations;
   rebuilds: Rebuilds;
+  backups: Backups;
   searchIds: SearchIds;
   close(): Promise<void>;
 }
@@ -40,6 +44,7 @@ export async function openHouse(config: Config): Promise<House> {
   const { ABATHUR_DB_PATH: path, ABATHUR_DB_SYNCHRONOUS: synchronous } = config;
   const log = Log.create(config.ABATHUR_LOG_LEVEL);
   const metrics = new Metrics(VERSION);
+  const presence = enter(path);
   migrateFile(config);
   tidyRebuilds(path);
   const db = Database.open({ path, readonly: true, synchronous });
@@ -65,6 +70,7 @@ export async function openHouse(config: Config): Promise<House> {
   });
   const operations = new Operations(auditLog, reads, observeOperations(metrics, log));
   const rebuilds = new Rebuilds({ path, synchronous }, auditLog, reads, writer, operations);
+  const backups = new Backups(BACKUP_PROCESS, takeOptions(config, 'manual'));
   const house = {
     config,
     log,
@@ -81,19 +87,38 @@ export async function openHouse(config: Config): Promise<House> {
     folders,
     operations,
     rebuilds,
+    backups,
     close: async () => {
       await folders.stop();
+      backups.stop();
       await operations.close();
       await rebuilds.close();
       // The writer last: the last connection that may write folds the write-ahead log into the file.
       await pool.close();
       db.close();
       await writer.close();
+      presence.release();
       log.flush();
     },
   };
   observe(house);
   return house;
+}
+
+/** Tells everybody that this database is open here, for as long as this process lives. */
+function enter(path: string): FileLock {
+  let presence: FileLock | undefined;
+  try {
+    presence = FileLock.share(lockOf(path));
+  } catch (error) {
+    // What is wrong with the place is better told of the file than of its lock.
+    Database.open({ path }).close();
+    throw error;
+  }
+  if (presence !== undefined) return presence;
+  throw new DomainError('unavailable', 'database-being-restored', `${path} is being restored.`, {
+    hint: 'Start again when that is done.',
+  });
 }
 
 /** Where the keys of this file's log are. */
@@ -110,7 +135,10 @@ export function migrateFile({ ABATHUR_DB_PATH: path, ABATHUR_DB_SYNCHRONOUS: syn
   }
 }
 
-function observe({ metrics, writer, pool, reads, db, meaning: { embedder } }: House): void {
+function observe(house: House): void {
+  const { metrics, writer, pool, reads, db, meaning } = house;
+  const { embedder } = meaning;
+  observeBackups(house);
   writer.onBatch = (size, seconds, waits) => {
     metrics.commitBatch.observe(size);
     metrics.commitDuration.observe(seconds);
@@ -130,6 +158,9 @@ function observe({ metrics, writer, pool, reads, db, meaning: { embedder } }: Ho
     metrics.writerQueue.set(writer.depth);
     metrics.dbSize.set(sizeOf(db.path));
     metrics.walSize.set(sizeOf(`${db.path}-wal`));
+    const disk = diskOf(db.path);
+    metrics.diskAvailable.set(disk.available);
+    metrics.diskSize.set(disk.size);
     const { backlog, parked_count } = reads.point(searchStatus, {
       name: embedder.model,
       dimensions: embedder.dimensions,
@@ -142,6 +173,16 @@ function observe({ metrics, writer, pool, reads, db, meaning: { embedder } }: Ho
       metrics.projectionLag.set({ projection: name }, lag);
       metrics.logPosition.set(position + lag);
     }
+  });
+}
+
+function observeBackups({ metrics, backups }: House): void {
+  backups.onEnd = (succeeded) => metrics.backups.inc({ result: succeeded ? 'succeeded' : 'failed' });
+  metrics.onScrape(() => {
+    const latest = backups.latest()?.manifest;
+    metrics.backupTime.set(latest === undefined ? 0 : Date.parse(latest.created_at) / 1000);
+    metrics.backupDuration.set(latest?.seconds ?? 0);
+    metrics.backupSize.set(latest?.packed.size ?? 0);
   });
 }
 

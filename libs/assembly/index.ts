@@ -1,3 +1,4 @@
+export { BACKUP_PROCESS, backupKnowledge, takeOptions } from './backup.js';
 export { startBackground } from './background.js';
 export { systemCaller } from './caller.js';
 export { Config, ConfigError, readConfig } from './config.js';

@@ -138,7 +138,7 @@ export function inThread(
 
 /** Removes what a killed rebuild has left behind, unless one is running. */
 export function tidyRebuilds(path: string): void {
-  const lock = FileLock.take(`${path}-rebuild-lock`);
+  const lock = FileLock.alone(`${path}-rebuild-lock`);
   if (lock === undefined) return;
   removeLeftovers(path);
   lock.release();

@@ -34,6 +34,7 @@ export { importLog, type Imported } from './import-log.js';
 export { openCheckpoint, readCheckpoint, type Checkpoint } from './checkpoint.js';
 export { disclose, verdictOn, type Disclosure, type Verdict } from './entry.js';
 export { LogKeys } from './log-keys.js';
+export { cutLog } from './cut.js';
 export { LogReader } from './log-reader.js';
 export { inclusionText, keepCheckpoint, LogSigner, type KeptCheckpoint, type SignedHead } from './log-signer.js';
 export { LogWriter } from './log-writer.js';

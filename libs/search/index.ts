@@ -45,6 +45,7 @@ export {
 export type { Searchable, SearchChange } from './searchable.js';
 export {
   CACHE_TABLES,
+  forgetUnusedTexts,
   missingTexts,
   type Backlog,
   type MissingText,

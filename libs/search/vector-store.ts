@@ -123,6 +123,35 @@ export function retryParked(db: Database, { id }: EmbeddingModel): number {
   ).changes;
 }
 
+/** Forgets texts that nothing refers to any more, with their vectors. */
+export function forgetUnusedTexts(db: Database): void {
+  db.transaction(() => {
+    const unused = sql`% 1099511627776 NOT IN (SELECT text_id FROM search_entries)`;
+    db.run(sql`DELETE FROM embedding_codes WHERE id ${unused}`);
+    db.run(sql`DELETE FROM document_embeddings_data WHERE id ${unused}`);
+    db.run(sql`DELETE FROM embedding_failures WHERE id ${unused}`);
+    db.run(sql`DELETE FROM search_texts WHERE id ${unused}`);
+  });
+  rebuildVectorIndex(db);
+}
+
+/** Makes vec0's table anew from the codes: repairs it, and gives back the holes that deletes leave. */
+export function rebuildVectorIndex(db: Database): number {
+  return db.transaction(() => {
+    const table = db.one<{ sql: string }>(sql`SELECT sql FROM sqlite_schema WHERE name = 'document_embeddings'`)!;
+    db.exec(`DROP TABLE document_embeddings; ${table.sql}`);
+    const { changes } = db.run(
+      sql`INSERT INTO document_embeddings (id, model_id, code)
+          SELECT id, id / 1099511627776, vec_bit(substr(code, 1, 128)) FROM embedding_codes ORDER BY id`,
+    );
+    db.run(
+      sql`UPDATE embedding_models SET vector_count =
+            (SELECT count(*) FROM embedding_codes c WHERE c.id / 1099511627776 = embedding_models.id)`,
+    );
+    return changes;
+  });
+}
+
 /** The vector at length one; refuses what has no direction or the wrong size, so that no NaN ever reaches a ranking. */
 export function unitVector({ name, dimensions }: EmbeddingModel, vector: Float32Array): Float32Array {
   if (vector.length !== dimensions) {

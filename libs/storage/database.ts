@@ -4,6 +4,7 @@ import Sqlite from 'better-sqlite3';
 import * as sqliteVec from 'sqlite-vec';
 import { DomainError } from '#kernel';
 import type { Sql } from './sql.js';
+import { finishSwap } from './swap.js';
 
 /** Oldest SQLite without the WAL-reset corruption (sqlite.org/wal.html, fixed in 3.51.3). */
 export const OLDEST_SQLITE = '3.51.3';
@@ -47,6 +48,8 @@ export class Database implements Reader {
   ) {}
 
   static open({ path, readonly = false, synchronous = 'FULL', purpose = 'serve' }: DatabaseOptions): Database {
+    // A restore that was cut off after it was decided is finished by whoever comes next.
+    if (path !== ':memory:') finishSwap(path);
     const connection = connect(path, readonly);
     try {
       refuseOldSqlite(connection);
@@ -224,7 +227,7 @@ function connect(path: string, readonly: boolean): Sqlite.Database {
 const CANNOT_OPEN = ['SQLITE_CANTOPEN', 'SQLITE_CANTOPEN_ISDIR', 'EACCES', 'EEXIST', 'ENOTDIR', 'EPERM', 'EROFS'];
 
 /** What is wrong with the file, for the operator who named it. */
-function notADatabase(path: string, error: unknown): unknown {
+export function notADatabase(path: string, error: unknown): unknown {
   const code = (error as { code?: string }).code ?? '';
   if (code === 'SQLITE_NOTADB' || code === 'SQLITE_CORRUPT') {
     return new DomainError('unavailable', 'not-a-database', `${path} is not a usable SQLite database (${code}).`, {

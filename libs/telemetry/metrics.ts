@@ -114,6 +114,16 @@ export class Metrics {
     registers: [this.registry],
   });
 
+  readonly backups = this.counter('abathur_backup_runs_total', 'Backups that this process tried.', ['result']);
+  readonly backupTime = this.gauge(
+    'abathur_backup_last_success_timestamp_seconds',
+    'When the newest good backup was begun; 0 when there is none.',
+  );
+  readonly backupDuration = this.gauge('abathur_backup_last_duration_seconds', 'How long that one took.');
+  readonly backupSize = this.gauge('abathur_backup_last_size_bytes', 'How large that one is, packed.');
+  readonly diskAvailable = this.gauge('abathur_data_disk_avail_bytes', 'Free space on the partition of the database.');
+  readonly diskSize = this.gauge('abathur_data_disk_size_bytes', 'Size of that partition.');
+
   private readonly refreshers: (() => void)[] = [];
 
   constructor(version: string) {

@@ -294,6 +294,20 @@ describe('The OpenAPI document', () => {
     await ask('POST', '/v1/search/retry?x=1');
   });
 
+  it('R-O8 describes every answer of backups', async () => {
+    const b = '/v1/admin/backups';
+    const { status, body } = await ask('POST', b);
+    expect(status).toBe(202);
+    expect((await ask('POST', b)).status).toBe(409);
+    const { id } = body as { id: string };
+    const stands = async () => (await ask('GET', `/v1/operations/${id}`)).body as { status: string; result: object };
+    while ((await stands()).status === 'running') await new Promise((resolve) => setTimeout(resolve, 100));
+    expect(await stands()).toMatchObject({ status: 'succeeded', result: { position: expect.any(Number) } });
+    const { items } = (await ask('GET', b)).body as { items: object[] };
+    expect(items).toHaveLength(1);
+    await ask('GET', `${b}?x=1`);
+  });
+
   it('R-O8 describes every answer of documents', async () => {
     const d = '/v1/documents';
     const created = await ask('PUT', d, { file_path: 'doc/a.md', content: '# A', metadata: { a: 1 } });

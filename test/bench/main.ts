@@ -1,4 +1,5 @@
 import { audit } from './audit.bench.js';
+import { backup } from './backup.bench.js';
 import { bulk } from './bulk.bench.js';
 import { context } from './context.bench.js';
 import { consolidation } from './consolidation.bench.js';
@@ -21,6 +22,7 @@ const parts: Record<string, [title: string, run: () => Promise<Figure[]>]> = {
   bulk: ['Bulk, growth and memory', bulk],
   rebuild: ['Rebuilding', rebuilding],
   audit: ['Audit', audit],
+  backup: ['Backup and restore', backup],
   crashes: ['Crashes', crashes],
   embedding: ['Embedding beside writes', embedding],
   documents: ['Documents', documents],

@@ -1,0 +1,27 @@
+import { CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
+import type { Caller } from '#kernel';
+import { Operations, type Operation } from '#operations';
+import { Backups } from './backups.js';
+import { asListed } from './listed.js';
+
+/** Takes a backup now; answers with the operation at once. */
+export class TakeBackup {
+  constructor(readonly by: Caller) {}
+}
+
+@CommandHandler(TakeBackup)
+export class TakeBackupHandler implements ICommandHandler<TakeBackup> {
+  constructor(
+    private readonly backups: Backups,
+    private readonly operations: Operations,
+  ) {}
+
+  async execute(): Promise<Operation> {
+    this.backups.refuseTwoAtOnce();
+    return this.operations.start('backup', async (report) =>
+      asListed(await this.backups.take('manual', ({ done, total }) => report({ done, total }))),
+    );
+  }
+}
+
+export const backupCommandHandlers = [TakeBackupHandler];
