@@ -73,6 +73,7 @@ export class HealthController {
       writer: part(() => this.writer()),
       readers: part(() => this.readers()),
       projections: part(() => this.projections()),
+      integrity: part(() => this.integrity()),
     };
   }
 
@@ -116,6 +117,22 @@ export class HealthController {
         details,
       };
     return { status: 'ok', details };
+  }
+
+  /** A flaw is for people to look at: what can be answered goes on being answered. */
+  private integrity(): PartBody {
+    const { last, running } = this.house.integrity;
+    if (last === undefined) return { status: 'ok', details: { running, last_run: null } };
+    const flawed = last.checks.filter(({ ok }) => !ok);
+    const details = {
+      running,
+      last_run: last.finished_at,
+      position: last.position,
+      checks: Object.fromEntries(last.checks.map(({ name, ok, flaw_count }) => [name, { ok, flaw_count }])),
+    };
+    if (flawed.length === 0) return { status: 'ok', details };
+    const reason = flawed.map(({ name, flaw_count }) => `the check of ${name} found ${flaw_count} flaws`).join(', ');
+    return { status: 'degraded', reason, details };
   }
 }
 

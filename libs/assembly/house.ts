@@ -10,6 +10,8 @@ import { systemCaller } from './caller.js';
 import type { Config } from './config.js';
 import { chooseEmbedder, embedderFor } from './embedders.js';
 import { catalog } from './features.js';
+import type { CheckResult } from './integrity/report.js';
+import { IntegrityWatch } from './integrity/watch.js';
 import { PROJECT_ROOT, VERSION } from './project.js';
 
 /** Everything that is open while the program runs. */
@@ -25,6 +27,7 @@ export interface House {
   meaning: Meaning;
   folders: FolderSync;
   operations: Operations;
+  integrity: IntegrityWatch;
   searchIds: SearchIds;
   close(): Promise<void>;
 }
@@ -60,7 +63,7 @@ export async function openHouse(config: Config): Promise<House> {
     caller: systemCaller,
     onSynced: (result) => countSynced(metrics, result),
   });
-  const house = {
+  const house: House = {
     config,
     log,
     metrics,
@@ -73,8 +76,10 @@ export async function openHouse(config: Config): Promise<House> {
     auditLog,
     folders,
     operations: new Operations(({ id, kind }, error) => log.error('operation-failed', error, { id, kind })),
+    integrity: new IntegrityWatch(path),
     close: async () => {
       await folders.stop();
+      await house.integrity.close();
       // The writer last: the last connection that may write folds the write-ahead log into the file.
       await pool.close();
       db.close();
@@ -96,13 +101,23 @@ export function migrateFile({ ABATHUR_DB_PATH: path, ABATHUR_DB_SYNCHRONOUS: syn
   }
 }
 
-function observe({ metrics, writer, pool, reads, db, meaning: { embedder } }: House): void {
+function observe({ metrics, writer, pool, reads, db, integrity, log, meaning: { embedder } }: House): void {
   writer.onBatch = (size, seconds, waits) => {
     metrics.commitBatch.observe(size);
     metrics.commitDuration.observe(seconds);
     for (const wait of waits) metrics.writeDuration.observe(wait);
   };
   pool.onAcquired = (seconds) => metrics.poolAcquire.observe(seconds);
+  integrity.onReport = ({ checks, ok, seconds, finished_at }) => {
+    for (const { name: check, ok: sound, flaw_count } of checks) {
+      metrics.integrityOk.set({ check }, sound ? 1 : 0);
+      metrics.integrityFlaws.set({ check }, flaw_count);
+      metrics.integrityLastRun.set({ check }, Date.parse(finished_at) / 1000);
+    }
+    metrics.integrityDuration.set(seconds);
+    if (ok) log.info('integrity-checked', { seconds });
+    else log.error('integrity-flawed', new Error(firstFlaw(checks)), { seconds });
+  };
   let timeouts = 0;
   metrics.onScrape(() => {
     const status = pool.status();
@@ -129,6 +144,11 @@ function observe({ metrics, writer, pool, reads, db, meaning: { embedder } }: Ho
       metrics.logPosition.set(position + lag);
     }
   });
+}
+
+function firstFlaw(checks: CheckResult[]): string {
+  const [flaw] = checks.flatMap(({ flaws }) => flaws);
+  return flaw === undefined ? '' : `${flaw.where}: ${flaw.what}`;
 }
 
 function observeFeedback(metrics: Metrics, reads: ReadSide): void {

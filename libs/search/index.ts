@@ -41,4 +41,5 @@ export {
   storeVector,
   type EmbeddingModel,
 } from './vector-store.js';
+export { vectorFlaws, type VectorFlaw } from './vector-flaws.js';
 export { metadataWords, termOf, wordsOf } from './words.js';

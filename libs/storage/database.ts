@@ -11,6 +11,7 @@ export const OLDEST_SQLITE = '3.51.3';
 export type Synchronous = 'FULL' | 'NORMAL';
 
 export interface DatabaseOptions {
+  /** `''` is a file that SQLite removes as soon as it is open. */
   path: string;
   readonly?: boolean;
   /** FULL: an answered write survives power loss. NORMAL: it survives a crash of the process only. */
@@ -190,7 +191,7 @@ function refuseOldSqlite(connection: Sqlite.Database): void {
 
 function connect(path: string, readonly: boolean): Sqlite.Database {
   try {
-    if (!readonly && path !== ':memory:') mkdirSync(dirname(path), { recursive: true });
+    if (!readonly && path !== ':memory:' && path !== '') mkdirSync(dirname(path), { recursive: true });
     // The timeout is set by the driver before its first statement: switching to WAL must already wait its turn.
     return new Sqlite(path, { readonly, fileMustExist: readonly, timeout: 5000 });
   } catch (error) {

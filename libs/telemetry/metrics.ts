@@ -93,6 +93,19 @@ export class Metrics {
     ['result'],
   );
 
+  readonly integrityOk = this.gauge(
+    'abathur_integrity_check_ok',
+    'Whether the last check of the database found nothing wrong: 1, else 0.',
+    ['check'],
+  );
+  readonly integrityFlaws = this.gauge('abathur_integrity_check_flaws', 'What the last check found.', ['check']);
+  readonly integrityLastRun = this.gauge(
+    'abathur_integrity_check_last_run_timestamp_seconds',
+    'When the last check ended.',
+    ['check'],
+  );
+  readonly integrityDuration = this.gauge('abathur_integrity_check_duration_seconds', 'How long the last check took.');
+
   private readonly refreshers: (() => void)[] = [];
 
   constructor(version: string) {

@@ -2,6 +2,7 @@ import { bulk } from './bulk.bench.js';
 import { crashes } from './crashes.bench.js';
 import { embedding } from './embedding.bench.js';
 import { documents } from './documents.bench.js';
+import { integrity } from './integrity.bench.js';
 import { locomo } from './locomo.bench.js';
 import { reads } from './reads.bench.js';
 import { print, type Figure } from './report.js';
@@ -14,6 +15,7 @@ const parts: Record<string, [title: string, run: () => Promise<Figure[]>]> = {
   reads: ['Reads', reads],
   bulk: ['Bulk, growth and memory', bulk],
   crashes: ['Crashes', crashes],
+  integrity: ['Integrity', integrity],
   embedding: ['Embedding beside writes', embedding],
   documents: ['Documents', documents],
   vectors: ['Vectors', vectors],

@@ -1,0 +1,29 @@
+import { Controller, Get, HttpCode, Inject, Post, Res } from '@nestjs/common';
+import { ApiTags } from '@nestjs/swagger';
+import type { FastifyReply } from 'fastify';
+import { startIntegrityCheck, type House } from '#assembly';
+import { HOUSE } from './health.controller.js';
+import { IntegrityBody } from './integrity.dto.js';
+import { OperationBody } from './operations.dto.js';
+
+@ApiTags('Admin')
+@Controller('v1/admin/integrity')
+export class IntegrityController {
+  constructor(@Inject(HOUSE) private readonly house: House) {}
+
+  /** Begins all checks of the database; the operation's result is the report. One at a time: else 409. */
+  @Post()
+  @HttpCode(202)
+  async start(@Res({ passthrough: true }) reply: FastifyReply): Promise<OperationBody> {
+    const operation = startIntegrityCheck(this.house);
+    reply.header('location', `/v1/operations/${operation.id}`);
+    return operation;
+  }
+
+  /** What the last check found. */
+  @Get()
+  async last(): Promise<IntegrityBody> {
+    const { running, last } = this.house.integrity;
+    return { running, last: last ?? null };
+  }
+}

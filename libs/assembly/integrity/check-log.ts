@@ -1,0 +1,85 @@
+import { verifySlice, witnessedHead } from '#audit-log';
+import { sql, type Database } from '#storage';
+import { RESTORE, type Findings } from './report.js';
+
+/** Entries that are verified at a time. */
+const SLICE = 10_000;
+
+/** The chain: every commitment, every link, no position missing, nothing cut off the end. */
+export function checkChain(db: Database, findings: Findings, progress: (done: number) => void): void {
+  const last = witnessedHead.run(db, null);
+  for (let from = 1; from <= last; from += SLICE) {
+    const { checked, broken_at, reason } = verifySlice.run(db, { from, to: Math.min(from + SLICE - 1, last) });
+    findings.checked += checked;
+    progress(checked);
+    if (broken_at !== undefined) {
+      findings.add({ where: `audit ${broken_at}`, what: reason!, remedy: RESTORE });
+      return;
+    }
+  }
+}
+
+/** The bookkeeping of the log that is not derived from it: answers by key, checkpoints, migrations. */
+export function checkBooks(db: Database, model: Database, findings: Findings): void {
+  checkCheckpoints(db, findings);
+  checkMigrations(db, model, findings);
+  checkCommits(db, findings);
+}
+
+function checkCheckpoints(db: Database, findings: Findings): void {
+  const rows = db.all<{
+    name: string;
+    position: number;
+    mode: string;
+    updated_at: string;
+    time: string | null;
+    head: number;
+  }>(
+    sql`SELECT name, mode, p.position, updated_at, a.timestamp AS time, (SELECT coalesce(max(position), 0) FROM audit) AS head
+        FROM projections p LEFT JOIN audit a ON a.position = p.position`,
+  );
+  for (const { name, position, updated_at, time, head } of rows) {
+    findings.checked += 1;
+    const remedy = `Rebuild it from the log: abathur projections rebuild ${name}.`;
+    if (position > head)
+      findings.add({
+        where: `projections ${name}`,
+        what: `is at ${position}, the log ends at ${head}`,
+        remedy: RESTORE,
+      });
+    else if (position > 0 && updated_at !== time)
+      findings.add({ where: `projections ${name}`, what: 'has the time of another entry', remedy });
+  }
+}
+
+function checkMigrations(db: Database, model: Database, findings: Findings): void {
+  const read = sql`SELECT version, name, checksum FROM schema_migrations ORDER BY version`;
+  const [here, there] = [db.all(read), model.all(read)].map((rows) => JSON.stringify(rows));
+  findings.checked += 1;
+  if (here !== there) {
+    findings.add({ where: 'schema_migrations', what: 'does not list the migrations of this program', remedy: RESTORE });
+  }
+}
+
+/** What an answer by key names must be in the log: it was kept in the transaction that wrote it. */
+function checkCommits(db: Database, findings: Findings): void {
+  const head = db.one<{ head: number }>(sql`SELECT coalesce(max(position), 0) AS head FROM audit`)!.head;
+  const rows = db.iterate<{ id: number; fingerprint: string; answer: string; created_at: string }>(
+    sql`SELECT id, fingerprint, answer, created_at FROM commits ORDER BY id`,
+  );
+  for (const { id, fingerprint, answer, created_at } of rows) {
+    findings.checked += 1;
+    const { position = 0 } = JSON.parse(answer) as { position?: number };
+    const sound =
+      /^[\w-]{43}$/.test(fingerprint) && Number.isInteger(position) && position <= head && isTime(created_at);
+    if (!sound) {
+      findings.add({
+        where: `commits ${id}`,
+        what: 'is not an answer to anything in the log',
+        remedy: 'It is forgotten within a day; until then its key may be answered wrongly.',
+      });
+    }
+  }
+}
+
+const isTime = (text: string): boolean => /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/.test(text);
