@@ -3,7 +3,7 @@ const LADDER = [
   ['kernel'],
   ['storage', 'telemetry'],
   ['audit-log'],
-  ['projections'],
+  ['projections', 'operations'],
   ['access'],
   ['search'],
   ['memories', 'sessions', 'documents', 'work', 'backup'],

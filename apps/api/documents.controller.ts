@@ -16,7 +16,8 @@ import {
   type WrittenDocument,
 } from '#documents/module';
 import { invalid, notFound, type Caller, type Page } from '#kernel';
-import { Metrics, type Operation } from '#telemetry';
+import type { Operation } from '#operations';
+import { Metrics } from '#telemetry';
 import { By } from './http/caller.js';
 import { parseFilter } from './http/filter.js';
 import { answerRead, answerWrite } from './http/written.js';

@@ -1,7 +1,7 @@
 import { Controller, Get, HttpCode, Inject, Post, Res } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
-import { startIntegrityCheck, type House } from '#assembly';
+import { lastIntegrityReport, startIntegrityCheck, type House } from '#assembly';
 import { HOUSE } from './health.controller.js';
 import { IntegrityBody } from './integrity.dto.js';
 import { OperationBody } from './operations.dto.js';
@@ -15,7 +15,7 @@ export class IntegrityController {
   @Post()
   @HttpCode(202)
   async start(@Res({ passthrough: true }) reply: FastifyReply): Promise<OperationBody> {
-    const operation = startIntegrityCheck(this.house);
+    const operation = await startIntegrityCheck(this.house);
     reply.header('location', `/v1/operations/${operation.id}`);
     return operation;
   }
@@ -23,7 +23,6 @@ export class IntegrityController {
   /** What the last check found. */
   @Get()
   async last(): Promise<IntegrityBody> {
-    const { running, last } = this.house.integrity;
-    return { running, last: last ?? null };
+    return { running: this.house.integrity.running, last: lastIntegrityReport(this.house.reads) };
   }
 }

@@ -36,7 +36,8 @@ export class IntegrityReportBody {
 }
 
 export class IntegrityBody {
+  /** Whether this process is at it. */
   running!: boolean;
-  /** What the last check of this process found; `null` when there was none yet. */
+  /** What the last check found, whichever process made it; `null` when there was none yet. */
   last!: IntegrityReportBody | null;
 }

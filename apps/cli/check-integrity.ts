@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { checkIntegrity, type IntegrityProgress, type IntegrityReport } from '#assembly';
-import type { Operation } from '#telemetry';
+import type { Operation } from '#operations';
 import { EXIT, Failure } from './failure.js';
 import type { Interrupt } from './interrupt.js';
 import { Progress } from './progress.js';

@@ -5,11 +5,12 @@ import { SqliteAuditLog } from '#audit-log';
 import { FolderSync } from '#documents';
 import { DocumentsModule } from '#documents/module';
 import { MemoriesModule } from '#memories/module';
+import { Operations } from '#operations';
 import { SessionsModule } from '#sessions/module';
 import { Meaning, SearchIds } from '#search';
 import { SearchModule } from '#search/module';
 import { ReaderPool, ReadSide } from '#storage';
-import { Log, Metrics, Operations } from '#telemetry';
+import { Log, Metrics } from '#telemetry';
 import { Config } from './config.js';
 import type { House } from './house.js';
 

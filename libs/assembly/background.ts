@@ -1,3 +1,4 @@
+import { uptime } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { decideStep, type SqliteAuditLog } from '#audit-log';
 import { DomainError, type Caller } from '#kernel';
@@ -124,6 +125,7 @@ async function catchUp({ auditLog, metrics, writer, reads }: House, name: string
 async function housekeeping(house: House): Promise<number> {
   const caller = systemCaller();
   await house.auditLog.chore('forget-commits', caller.time);
+  await house.auditLog.chore('tidy-operations', { time: caller.time, uptime: Math.floor(uptime()) });
   await archiveSessions(house, caller);
   return HOUSEKEEPING_EVERY;
 }

@@ -1,6 +1,7 @@
 import { auditReads } from '#audit-log';
 import { documents, documentSearchable } from '#documents';
 import { memories, memorySearchable } from '#memories';
+import { operationReads } from '#operations';
 import { search } from '#search';
 import { projectionStatus, type Feature, type Projector } from '#projections';
 import { sessions } from '#sessions';
@@ -18,7 +19,7 @@ const features: Feature[] = [
     catalog: {},
     deciders: [],
     projectors: [activityProjector],
-    reads: [...auditReads, projectionStatus],
+    reads: [...auditReads, ...operationReads, projectionStatus],
   },
 ];
 

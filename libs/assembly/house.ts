@@ -2,15 +2,16 @@ import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { SqliteAuditLog, WriterClient } from '#audit-log';
 import { FolderSync, foldersOf, type SyncResult } from '#documents';
+import { Operations, type OperationObserver } from '#operations';
 import { projectionStatus } from '#projections';
 import { feedbackTotals, Meaning, SearchIds, searchIdKey, searchStatus } from '#search';
 import { Database, migrate, ReaderPool, readMigrations, ReadSide } from '#storage';
-import { Log, Metrics, Operations } from '#telemetry';
+import { Log, Metrics } from '#telemetry';
 import { systemCaller } from './caller.js';
 import type { Config } from './config.js';
 import { chooseEmbedder, embedderFor } from './embedders.js';
 import { catalog } from './features.js';
-import type { CheckResult } from './integrity/report.js';
+import { lastIntegrityReport } from './integrity/start.js';
 import { IntegrityWatch } from './integrity/watch.js';
 import { PROJECT_ROOT, VERSION } from './project.js';
 
@@ -63,6 +64,8 @@ export async function openHouse(config: Config): Promise<House> {
     caller: systemCaller,
     onSynced: (result) => countSynced(metrics, result),
   });
+  const operations = new Operations(auditLog, reads, observeOperations(metrics, log));
+  const integrity = new IntegrityWatch(path);
   const house: House = {
     config,
     log,
@@ -75,11 +78,12 @@ export async function openHouse(config: Config): Promise<House> {
     writer,
     auditLog,
     folders,
-    operations: new Operations(({ id, kind }, error) => log.error('operation-failed', error, { id, kind })),
-    integrity: new IntegrityWatch(path),
+    operations,
+    integrity,
     close: async () => {
       await folders.stop();
-      await house.integrity.close();
+      await integrity.close();
+      await operations.close();
       // The writer last: the last connection that may write folds the write-ahead log into the file.
       await pool.close();
       db.close();
@@ -101,23 +105,13 @@ export function migrateFile({ ABATHUR_DB_PATH: path, ABATHUR_DB_SYNCHRONOUS: syn
   }
 }
 
-function observe({ metrics, writer, pool, reads, db, integrity, log, meaning: { embedder } }: House): void {
+function observe({ metrics, writer, pool, reads, db, meaning: { embedder } }: House): void {
   writer.onBatch = (size, seconds, waits) => {
     metrics.commitBatch.observe(size);
     metrics.commitDuration.observe(seconds);
     for (const wait of waits) metrics.writeDuration.observe(wait);
   };
   pool.onAcquired = (seconds) => metrics.poolAcquire.observe(seconds);
-  integrity.onReport = ({ checks, ok, seconds, finished_at }) => {
-    for (const { name: check, ok: sound, flaw_count } of checks) {
-      metrics.integrityOk.set({ check }, sound ? 1 : 0);
-      metrics.integrityFlaws.set({ check }, flaw_count);
-      metrics.integrityLastRun.set({ check }, Date.parse(finished_at) / 1000);
-    }
-    metrics.integrityDuration.set(seconds);
-    if (ok) log.info('integrity-checked', { seconds });
-    else log.error('integrity-flawed', new Error(firstFlaw(checks)), { seconds });
-  };
   let timeouts = 0;
   metrics.onScrape(() => {
     const status = pool.status();
@@ -138,6 +132,7 @@ function observe({ metrics, writer, pool, reads, db, integrity, log, meaning: { 
     metrics.embeddingBacklog.set(backlog);
     metrics.embeddingParked.set(parked_count);
     observeFeedback(metrics, reads);
+    observeIntegrity(metrics, reads);
     for (const { name, position, lag } of reads.point(projectionStatus, null)) {
       metrics.projectionPosition.set({ projection: name }, position);
       metrics.projectionLag.set({ projection: name }, lag);
@@ -146,9 +141,26 @@ function observe({ metrics, writer, pool, reads, db, integrity, log, meaning: { 
   });
 }
 
-function firstFlaw(checks: CheckResult[]): string {
-  const [flaw] = checks.flatMap(({ flaws }) => flaws);
-  return flaw === undefined ? '' : `${flaw.where}: ${flaw.what}`;
+const observeOperations = (metrics: Metrics, log: Log): OperationObserver => ({
+  started: ({ kind }) => metrics.operationsRunning.inc({ kind }),
+  ended: ({ id, kind, status }, seconds, error) => {
+    metrics.operationsRunning.dec({ kind });
+    metrics.operations.inc({ kind, result: status });
+    metrics.operationDuration.observe({ kind }, seconds);
+    if (error !== undefined) log.error('operation-failed', error, { id, kind });
+  },
+});
+
+/** The last report, whichever process on the file made it. */
+function observeIntegrity(metrics: Metrics, reads: ReadSide): void {
+  const report = lastIntegrityReport(reads);
+  if (report === null) return;
+  for (const { name: check, ok, flaw_count } of report.checks) {
+    metrics.integrityOk.set({ check }, ok ? 1 : 0);
+    metrics.integrityFlaws.set({ check }, flaw_count);
+    metrics.integrityLastRun.set({ check }, Date.parse(report.finished_at) / 1000);
+  }
+  metrics.integrityDuration.set(report.seconds);
 }
 
 function observeFeedback(metrics: Metrics, reads: ReadSide): void {

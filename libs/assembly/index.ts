@@ -4,7 +4,7 @@ export { Config, ConfigError, readConfig } from './config.js';
 export { catalog, projectors, reads } from './features.js';
 export { migrateFile, openHouse, sizeOf, type House } from './house.js';
 export { checkIntegrity, type IntegrityProgress } from './integrity/integrity.js';
-export { startIntegrityCheck } from './integrity/start.js';
+export { integrityCheck, lastIntegrityReport, startIntegrityCheck } from './integrity/start.js';
 export { CHECKS, type CheckName, type CheckResult, type Flaw, type IntegrityReport } from './integrity/report.js';
 export { PROJECT_ROOT, VERSION } from './project.js';
 export { run, type Program } from './run.js';

@@ -1,5 +1,6 @@
 import { LogReader, LogWriter, Transactor, Writer } from '#audit-log';
 import { forgetChanges, noteChanges, type NoticedChanges } from '#documents';
+import { reportOperations, tidyOperations, type OperationReport } from '#operations';
 import { Projections } from '#projections';
 import { parkText, registerModel, retryParked, storeVector, type EmbeddingModel } from '#search';
 import { sql, type Database } from '#storage';
@@ -49,6 +50,8 @@ export function assembleWriter(db: Database): Writer {
       'retry-parked': (model) => retryParked(db, model as EmbeddingModel),
       'note-document-changes': (changes) => noteChanges(db, changes as NoticedChanges),
       'forget-document-changes': (changes) => forgetChanges(db, changes as NoticedChanges),
+      'report-operations': (reports) => reportOperations(db, reports as OperationReport[]),
+      'tidy-operations': (now) => tidyOperations(db, now as Parameters<typeof tidyOperations>[1]),
       'forget-commits': (now) => {
         const before = new Date(Date.parse(now as string) - COMMIT_MEMORY).toISOString();
         return db.run(sql`DELETE FROM commits WHERE created_at < ${before}`).changes;

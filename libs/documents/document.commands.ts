@@ -1,8 +1,8 @@
 import { CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import { decideStep, SqliteAuditLog, wasAnswered, type Decision, type Written } from '#audit-log';
 import { invalid, notFound, type Caller, type JsonObject, type Recorded } from '#kernel';
+import { Operations, type Operation } from '#operations';
 import { ReadSide } from '#storage';
-import { Operations, type Operation } from '#telemetry';
 import { document, documentStream } from './document.decider.js';
 import type { DocumentIndexed } from './document.events.js';
 import { documentAtPath, documentById, type Document } from './document.reads.js';
@@ -117,7 +117,7 @@ export class SyncDocumentsHandler implements ICommandHandler<SyncDocuments> {
     if (this.folders.folders.length === 0 && directory !== undefined)
       throw invalid('directory', 'is not watched', 'Watched directories are set by ABATHUR_DOCUMENT_DIRS.');
     const scopes = await this.folders.scopes(directory);
-    return this.operations.start('documents.sync', (report) => this.folders.sync(scopes, report));
+    return this.operations.start('documents.sync', (report, id) => this.folders.sync(scopes, report, id));
   }
 }
 

@@ -3,7 +3,7 @@ import type { Caller, Page } from '#kernel';
 import { Meaning, type TextQuery } from '#search';
 import { ReadSide } from '#storage';
 import { documentById, documentsPage, type Document, type DocumentsInput } from './document.reads.js';
-import { DOCUMENT_WORDS, searchDocuments, type DocumentHit, type DocumentSearchInput } from './document.search.js';
+import { DOCUMENT_WORDS, documentSearch, type DocumentHit, type DocumentSearchInput } from './document.search.js';
 
 export class GetDocument {
   constructor(
@@ -66,7 +66,7 @@ export class SearchDocumentsHandler implements IQueryHandler<SearchDocuments> {
     return {
       mode: input.mode,
       degraded,
-      results: await this.reads.scan(searchDocuments, { ...input, mode, meaning }),
+      results: await documentSearch.ask(this.reads, { ...input, mode, meaning }),
     };
   }
 }

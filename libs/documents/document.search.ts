@@ -1,5 +1,5 @@
 import type { Json } from '#kernel';
-import { searchTexts, termOf, wordsOf, type Corpus, type Found, type TextQuery } from '#search';
+import { halved, searchTexts, termOf, wordsOf, type Corpus, type Found, type TextQuery } from '#search';
 import { and, defineRead, sql, type Reader } from '#storage';
 import type { DocumentType } from './document.events.js';
 import { documentConditions } from './document.reads.js';
@@ -47,6 +47,9 @@ export const searchDocuments = defineRead('documents.search', (db, input: Docume
     return { ...chunk, snippet: snippetOf(text, details.matched), score, score_details: details };
   });
 });
+
+/** The same, with words and meaning side by side where that is worth it. */
+export const documentSearch = halved(searchDocuments, (db, input: DocumentSearchInput) => documentCorpus(db, input));
 
 type Filter = Pick<DocumentSearchInput, 'document_type' | 'path_prefix' | 'filter'>;
 

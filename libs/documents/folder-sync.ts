@@ -31,7 +31,7 @@ export interface FolderSyncOptions {
   log: Pick<SqliteAuditLog, 'execute'>;
   reads: Pick<ReadSide, 'scan'>;
   /** Who does it. */
-  caller: () => Caller;
+  caller: (correlationId?: string) => Caller;
   /** Hears of each sync that came to its end. */
   onSynced?: (result: SyncResult) => void;
   /** Largest file that is indexed, in bytes. */
@@ -72,8 +72,13 @@ export class FolderSync {
   }
 
   /** One after the other, whoever asks. */
-  sync(scopes: Scope[], onProgress: (progress: Progress) => void = () => undefined): Promise<SyncResult> {
-    const result = this.turn.then(() => new Run(this.options, this.stopped.signal, onProgress).over(scopes));
+  sync(
+    scopes: Scope[],
+    onProgress: (progress: Progress) => void = () => undefined,
+    correlationId?: string,
+  ): Promise<SyncResult> {
+    const caller = this.options.caller(correlationId);
+    const result = this.turn.then(() => new Run(this.options, this.stopped.signal, onProgress, caller).over(scopes));
     void result.then(this.options.onSynced, () => undefined);
     this.turn = result.catch(() => undefined);
     return result;
@@ -103,15 +108,13 @@ class Run {
   private readonly closed: string[] = [];
   /** Documents outside of what is looked at, whose files were found under another name. */
   private readonly claimed = new Set<string>();
-  private readonly caller: Caller;
 
   constructor(
     private readonly options: FolderSyncOptions,
     private readonly signal: AbortSignal,
     private readonly onProgress: (progress: Progress) => void,
-  ) {
-    this.caller = options.caller();
-  }
+    private readonly caller: Caller,
+  ) {}
 
   async over(scopes: Scope[]): Promise<SyncResult> {
     for (const scope of scopes) await this.look(scope);

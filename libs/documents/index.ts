@@ -3,14 +3,14 @@ import { document } from './document.decider.js';
 import { documentCatalog } from './document.events.js';
 import { documentsProjector } from './document.projector.js';
 import { documentReads } from './document.reads.js';
-import { searchDocuments } from './document.search.js';
+import { documentSearch } from './document.search.js';
 
 /** What writer and reader threads need to know; the Nest side is `#documents/module`. */
 export const documents: Feature = {
   catalog: documentCatalog,
   deciders: [document],
   projectors: [documentsProjector],
-  reads: [...documentReads, searchDocuments],
+  reads: [...documentReads, ...documentSearch.reads],
 };
 
 export { forgetChanges, noteChanges, type NoticedChanges } from './document-changes.js';

@@ -4,14 +4,14 @@ import { memoryCatalog } from './memory.events.js';
 import { memoriesProjector } from './memory.projector.js';
 import { memoryWordsProjector } from './memory-words.projector.js';
 import { memoryReads } from './memory.reads.js';
-import { searchMemories } from './memory.search.js';
+import { memorySearch } from './memory.search.js';
 
 /** What writer and reader threads need to know; the Nest side is `#memories/module`. */
 export const memories: Feature = {
   catalog: memoryCatalog,
   deciders: [memory],
   projectors: [memoriesProjector, memoryWordsProjector],
-  reads: [...memoryReads, searchMemories],
+  reads: [...memoryReads, ...memorySearch.reads],
 };
 
 export { memory } from './memory.decider.js';

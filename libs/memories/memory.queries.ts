@@ -18,7 +18,7 @@ import {
   type NamespaceCount,
   type NamespacesInput,
 } from './memory.reads.js';
-import { MEMORY_WORDS, searchMemories, type MemorySearchAnswer, type MemorySearchInput } from './memory.search.js';
+import { MEMORY_WORDS, memorySearch, type MemorySearchAnswer, type MemorySearchInput } from './memory.search.js';
 
 /** A read's input as a client spells it: `as_of` may be a time or a position. */
 type AsOf<Input> = Omit<Input, 'as_of'> & { as_of?: string };
@@ -147,7 +147,7 @@ export class SearchMemoriesHandler implements IQueryHandler<SearchMemories> {
   async execute({ by, input }: SearchMemories): Promise<MemorySearchAnswer> {
     const as_of = resolveAsOf(this.reads, input.as_of, by.time);
     const meaning = input.mode === 'keyword' ? undefined : await this.meaning.of(input.query, MEMORY_WORDS);
-    return this.reads.scan(searchMemories, { ...input, as_of, meaning });
+    return memorySearch.ask(this.reads, { ...input, as_of, meaning });
   }
 }
 

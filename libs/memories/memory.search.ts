@@ -1,5 +1,5 @@
 import { below, type Json, type JsonObject } from '#kernel';
-import { metadataWords, searchTexts, type Corpus, type Found, type SearchMode, type TextQuery } from '#search';
+import { halved, metadataWords, searchTexts, type Corpus, type Found, type SearchMode, type TextQuery } from '#search';
 import { and, defineRead, sql, type Reader, type Sql } from '#storage';
 import { memoriesById, memoryConditions, type Memory } from './memory.reads.js';
 import type { MemoryType } from './memory.events.js';
@@ -49,6 +49,9 @@ export const searchMemories = defineRead('memories.search', (db, input: MemorySe
   }));
   return { mode, degraded, results };
 });
+
+/** The same, with words and meaning side by side where that is worth it. */
+export const memorySearch = halved(searchMemories, (db, input: MemorySearchInput) => memoryCorpus(db, input));
 
 type Filter = Pick<MemorySearchInput, 'namespace_prefix' | 'memory_type' | 'filter' | 'as_of'>;
 

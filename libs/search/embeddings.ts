@@ -1,3 +1,4 @@
+import type { EmbeddingModel } from './vector-store.js';
 import type { CorpusStatistics } from './word-score.js';
 
 /** A query as a vector, and how its cosines are read. */
@@ -8,6 +9,9 @@ export interface QueryVector {
   /** Power that a share is taken to: spreads models whose cosines lie close together. */
   sharpness: number;
 }
+
+/** What a query means to a model, and how many texts have a vector of it. */
+export type QueryMeaning = QueryVector & { model: EmbeddingModel & { vectors: number } };
 
 /**
  * Turns texts into vectors. The model's name is part of every key: the same text under the same name has the same

@@ -15,11 +15,12 @@ export const search = (searchables: Searchable[]): Feature => ({
   reads: [...searchReads, feedbackTotals, searchIdKey],
 });
 
-export { closeness, RefusedTexts, type Embedder, type QueryVector } from './embeddings.js';
+export { closeness, RefusedTexts, type Embedder, type QueryMeaning, type QueryVector } from './embeddings.js';
 export { fillVectors, type FillPorts, type Filling } from './fill.js';
 export { fuseRanks, fuseWeighted, DEFAULT_WEIGHTS, type Weights } from './fuse.js';
 export { LocalEmbedder } from './local-embedder.js';
-export { Meaning, type QueryMeaning } from './meaning.js';
+export { Meaning } from './meaning.js';
+export { halved, type HalvedSearch } from './halves.js';
 export { sequenceOf } from './neighbours.js';
 export { OllamaEmbedder } from './ollama-embedder.js';
 export { feedback } from './feedback.decider.js';
@@ -27,7 +28,15 @@ export { FEEDBACK_SIGNALS, type FeedbackSignal } from './feedback.events.js';
 export { feedbackTotals, searchIdKey } from './feedback.reads.js';
 export { SearchIds, type AnsweredSearch } from './search-ids.js';
 export { embeddingBacklog, embeddingModels, searchStatus, type SearchStatus } from './search.reads.js';
-export { searchTexts, type Corpus, type Found, type Fusion, type SearchMode, type TextQuery } from './search.js';
+export {
+  searchTexts,
+  type Corpus,
+  type Found,
+  type Fusion,
+  type SearchMode,
+  type TextQuery,
+  type WordHalf,
+} from './search.js';
 export type { Searchable, SearchChange } from './searchable.js';
 export {
   CACHE_TABLES,

@@ -1,9 +1,6 @@
 import type { ReadSide } from '#storage';
-import type { Embedder, QueryVector } from './embeddings.js';
+import type { Embedder, QueryMeaning } from './embeddings.js';
 import { embeddingModels, searchStatistics } from './search.reads.js';
-import type { EmbeddingModel } from './vector-store.js';
-
-export type QueryMeaning = QueryVector & { model: EmbeddingModel };
 
 /** How long a model that did not answer a query is left alone, in milliseconds: queries must not wait for it in turn. */
 const PAUSE = 3_000;
@@ -43,7 +40,7 @@ export class Meaning {
   }
 
   /** The model that answers: the chosen one, or, while it is being filled, the one that was there before. */
-  active(): EmbeddingModel | undefined {
+  active(): QueryMeaning['model'] | undefined {
     const models = this.reads.point(embeddingModels, null).filter(({ vectors }) => vectors > 0);
     const largest = models[0];
     const chosen = models.find(

@@ -1,11 +1,10 @@
 import { and, sql, type Reader, type Sql } from '#storage';
-import { closeness, type QueryVector } from './embeddings.js';
+import { closeness, type QueryMeaning } from './embeddings.js';
 import { byScore, fuseRanks, fuseWeighted, type Fused, type Weights } from './fuse.js';
 import { asksQuestion, shareWithNeighbours, type Place, type Shared } from './neighbours.js';
 import { nearest } from './nearest.js';
-import type { EmbeddingModel } from './vector-store.js';
-import { WordScorer, type CorpusStatistics } from './word-score.js';
-import { matchExpression, queryWords } from './words.js';
+import { WordScorer, type CorpusStatistics, type WordScore } from './word-score.js';
+import { matchAny, queryWords, type QueryWord } from './words.js';
 
 export type SearchMode = 'hybrid' | 'semantic' | 'keyword';
 export type Fusion = 'weighted' | 'rrf';
@@ -19,7 +18,21 @@ export interface TextQuery {
   /** Smallest score, 0..1. */
   threshold: number;
   /** The query's meaning, when there is something that knows it. */
-  meaning?: QueryVector & { model: EmbeddingModel };
+  meaning?: QueryMeaning;
+  /** What each half has found already, on a reader of its own. */
+  halves?: Halves;
+}
+
+/** What words and meaning have found, each for itself: the best by id, 0..1. */
+export interface Halves {
+  words: WordHalf;
+  meaning: Scores;
+}
+
+export interface WordHalf {
+  scores: Scores;
+  /** Terms of the query that are in each of them. */
+  matched: ReadonlyMap<number, string[]>;
 }
 
 /** A set of texts that can be searched: where their words are, and who of them may be found. */
@@ -65,11 +78,14 @@ const KEPT = 50;
 /** The best texts for a query: words and meaning found apart, joined, and shared with their neighbours. */
 export function searchTexts(db: Reader, given: Corpus, query: TextQuery): Found[] {
   const corpus = { ...given, texts: remembered(given.texts) };
-  const kept = Math.max(KEPT, query.limit);
-  const words = query.mode === 'semantic' ? NOTHING : byWords(db, corpus, query.query, kept);
-  const meaning =
-    query.mode === 'keyword' || query.meaning === undefined ? NONE : byMeaning(db, corpus, query.meaning, kept);
-  const fused = fuse(words.scores, meaning, query);
+  const { words, meaning } = query.halves ?? {
+    words: findWords(db, corpus, query),
+    meaning: findMeaning(db, corpus, query),
+  };
+  const both = fuse(words.scores, meaning, query);
+  // Halves that were found apart may name what has gone since.
+  const present = corpus.texts(both.map(({ id }) => id));
+  const fused = both.filter(({ id }) => present.has(id));
   const places = placesOf(
     db,
     corpus,
@@ -96,6 +112,14 @@ export function searchTexts(db: Reader, given: Corpus, query: TextQuery): Found[
     }));
 }
 
+/** The half of a search that words find. */
+export const findWords = (db: Reader, corpus: Corpus, { mode, query, limit }: TextQuery): WordHalf =>
+  mode === 'semantic' ? NOTHING : byWords(db, corpus, query, Math.max(KEPT, limit));
+
+/** The half of a search that meaning finds. */
+export const findMeaning = (db: Reader, corpus: Corpus, { mode, meaning, limit }: TextQuery): Scores =>
+  mode === 'keyword' || meaning === undefined ? NONE : byMeaning(db, corpus, meaning, Math.max(KEPT, limit));
+
 /** Asks for each text once. */
 function remembered(texts: Corpus['texts']): Corpus['texts'] {
   const known: ReturnType<Corpus['texts']> = new Map();
@@ -110,24 +134,52 @@ function remembered(texts: Corpus['texts']): Corpus['texts'] {
 
 type Scores = ReadonlyMap<number, number>;
 const NONE: Scores = new Map();
-const NOTHING: { scores: Scores; matched: ReadonlyMap<number, string[]> } = { scores: NONE, matched: new Map() };
+const NOTHING: WordHalf = { scores: NONE, matched: new Map() };
 
 /** FTS5 finds and sorts roughly, the word score decides. */
-function byWords(db: Reader, corpus: Corpus, query: string, kept: number): typeof NOTHING {
-  const expression = matchExpression(query);
-  if (expression === null) return NOTHING;
-  const found = wordCandidates(db, corpus, expression, Math.max(WORD_CANDIDATES, 2 * kept));
-  const scorer = new WordScorer(queryWords(query), statisticsOf(db, corpus));
-  const texts = corpus.texts(found);
-  const scored = [...texts]
-    .map(([id, { text, metadata }]) => ({ id, ...scorer.score(text, metadata) }))
-    .filter(({ score }) => score > 0)
-    .toSorted(byScore)
-    .slice(0, kept);
+function byWords(db: Reader, corpus: Corpus, query: string, kept: number): WordHalf {
+  const asked = queryWords(query);
+  if (asked.length === 0) return NOTHING;
+  const statistics = statisticsOf(db, corpus);
+  const scorer = new WordScorer(asked, statistics);
+  const best = (...expressions: string[]): Scored[] => {
+    const wanted = Math.max(WORD_CANDIDATES, 2 * kept);
+    const found = expressions.flatMap((expression) => wordCandidates(db, corpus, expression, wanted));
+    return [...corpus.texts([...new Set(found)])]
+      .map(([id, { text, metadata }]) => ({ id, ...scorer.score(text, metadata) }))
+      .filter(({ score }) => score > 0)
+      .toSorted(byScore)
+      .slice(0, kept);
+  };
+  const scored = withRareWords(asked, statistics, scorer, best, kept) ?? best(matchAny(asked));
   return {
     scores: new Map(scored.map(({ id, score }) => [id, score])),
     matched: new Map(scored.map(({ id, matched }) => [id, matched])),
   };
+}
+
+type Scored = WordScore & { id: number };
+
+/** A word that more texts have than this is common: FTS5 needs about 0.3 µs to rank each of them. */
+const COMMON = 5_000;
+
+/**
+ * The best by the rare words of a query: common ones only help to choose among those who have a rare one. Nothing when a
+ * text of common words alone might be as good as the last of them; then all have to be ranked.
+ */
+function withRareWords(
+  asked: QueryWord[],
+  { textsWith }: CorpusStatistics,
+  scorer: WordScorer,
+  best: (...expressions: string[]) => Scored[],
+  kept: number,
+): Scored[] | undefined {
+  const common = asked.filter(({ term }) => textsWith(term) > COMMON);
+  const rare = asked.filter((word) => !common.includes(word));
+  if (common.length === 0 || rare.length === 0) return undefined;
+  const scored = best(`(${matchAny(rare)}) AND (${matchAny(common)})`, matchAny(rare));
+  const last = scored.length < kept ? 0 : scored.at(-1)!.score;
+  return last >= scorer.most(common) ? scored : undefined;
 }
 
 /** With at most so many entries that pass, they are listed before the word index is asked, not looked up for each match. */

@@ -42,6 +42,12 @@ export class WordScorer {
     this.total = [...this.weights.values()].reduce((sum, weight) => sum + weight, 0);
   }
 
+  /** The most that a text can score which has only these words of the query. */
+  most(words: readonly QueryWord[]): number {
+    const sum = words.reduce((weight, { term }) => weight + (this.weights.get(term) ?? 0), 0);
+    return this.total > 0 ? sum / this.total : 0;
+  }
+
   /** @param text the text; @param metadata its searchable metadata (words.ts, metadataWords): there a word counts once, and adds no length. */
   score(text: string, metadata = ''): WordScore {
     const counts = new Map<string, number>();

@@ -2,7 +2,7 @@
  * Words: how text becomes terms, the same way for the word index, the word score and the local embeddings.
  * A term is a Porter stem of a lower-case word without diacritics, irregular forms folded ("went" -> "go"), so it
  * agrees with SQLite FTS5 `porter unicode61 remove_diacritics 2` for everything but the irregular forms, which
- * {@link matchExpression} therefore spells out.
+ * {@link matchAny} therefore spells out.
  */
 import { stemmer } from 'stemmer';
 
@@ -102,12 +102,13 @@ export function queryWords(query: string): QueryWord[] {
 }
 
 /**
- * An FTS5 MATCH expression for anything a user may type: quoted words joined by OR, so no operator, quote, star or
- * NUL of the query has a meaning. `null` when nothing in it can be searched for.
+ * An FTS5 MATCH expression for whatever a user has typed: quoted words joined by OR, so no operator, quote, star or NUL
+ * of the query has a meaning.
+ * @param words at least one.
  */
-export function matchExpression(query: string): string | null {
-  const forms = queryWords(query).flatMap((word) => word.forms);
-  return forms.length === 0 ? null : [...new Set(forms)].map((form) => `"${form}"`).join(' OR ');
+export function matchAny(words: readonly QueryWord[]): string {
+  const forms = new Set(words.flatMap((word) => word.forms));
+  return [...forms].map((form) => `"${form}"`).join(' OR ');
 }
 
 const MONTHS = [

@@ -12,7 +12,7 @@ export interface Migration {
   checksum: string;
 }
 
-/** The numbered SQL files of a directory, in order: `0001_audit.sql`, `0002_…`. */
+/** The numbered SQL files of a directory, in order: `0001_audit.sql`, `0002_…`. A number may be missing, none comes twice. */
 export function readMigrations(directory: string): Migration[] {
   const migrations = readdirSync(directory)
     .filter((file) => file.endsWith('.sql'))
@@ -23,8 +23,9 @@ export function readMigrations(directory: string): Migration[] {
       return { version: Number.parseInt(file, 10), name: file, script, checksum };
     });
   migrations.forEach(({ version, name }, index) => {
-    if (version !== index + 1)
-      throw new Error(`Migrations are numbered without gaps, but ${name} is number ${index + 1}`);
+    const before = migrations[index - 1]?.version ?? 0;
+    if (!(version > before))
+      throw new Error(`Migrations are numbered one after the other, but ${name} follows ${before}`);
   });
   return migrations;
 }
@@ -45,7 +46,8 @@ export function migrate(db: Database, migrations: Migration[]): string[] {
       sql`SELECT version, name, checksum FROM schema_migrations ORDER BY version`,
     );
     refuseAnotherPast(applied, migrations);
-    const pending = migrations.slice(applied.length);
+    const known = new Set(applied.map(({ version }) => version));
+    const pending = migrations.filter(({ version }) => !known.has(version));
     for (const { version, name, script, checksum } of pending) {
       db.exec(script);
       db.run(sql`INSERT INTO schema_migrations (version, name, checksum) VALUES (${version}, ${name}, ${checksum})`);
@@ -54,9 +56,10 @@ export function migrate(db: Database, migrations: Migration[]): string[] {
   });
 }
 
-function refuseAnotherPast(applied: { name: string; checksum: string }[], migrations: Migration[]): void {
-  applied.forEach(({ name, checksum }, index) => {
-    const here = migrations[index];
+function refuseAnotherPast(applied: Pick<Migration, 'version' | 'name' | 'checksum'>[], migrations: Migration[]): void {
+  const files = new Map(migrations.map((migration) => [migration.version, migration]));
+  for (const { version, name, checksum } of applied) {
+    const here = files.get(version);
     if (here === undefined) {
       throw new DomainError(
         'unavailable',
@@ -77,5 +80,5 @@ function refuseAnotherPast(applied: { name: string; checksum: string }[], migrat
         },
       );
     }
-  });
+  }
 }

@@ -1,3 +1,2 @@
 export { Log, LOG_LEVELS, type LogLevel } from './log.js';
 export { Metrics } from './metrics.js';
-export { Operations, type Operation } from './operations.js';

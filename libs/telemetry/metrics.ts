@@ -106,6 +106,18 @@ export class Metrics {
   );
   readonly integrityDuration = this.gauge('abathur_integrity_check_duration_seconds', 'How long the last check took.');
 
+  readonly operations = this.counter('abathur_operations_total', 'Operations that ended.', ['kind', 'result']);
+  readonly operationsRunning = this.gauge('abathur_operations_running', 'Operations under way in this process.', [
+    'kind',
+  ]);
+  readonly operationDuration = new Histogram({
+    name: 'abathur_operation_duration_seconds',
+    help: 'From the start of an operation to its end.',
+    labelNames: ['kind'],
+    buckets: [0.1, 0.5, 1, 5, 15, 60, 300, 900, 3600],
+    registers: [this.registry],
+  });
+
   private readonly refreshers: (() => void)[] = [];
 
   constructor(version: string) {

@@ -6,6 +6,7 @@ import { validateSync } from 'class-validator';
 import { FeedQuery, ListAuditEventsQuery, VerifyBody } from '../../apps/api/audit.dto.js';
 import * as documentDtos from '../../apps/api/documents.dto.js';
 import * as memoryDtos from '../../apps/api/memories.dto.js';
+import { ListOperationsQuery } from '../../apps/api/operations.dto.js';
 import { FeedbackBody } from '../../apps/api/search.dto.js';
 import * as sessionDtos from '../../apps/api/sessions.dto.js';
 import { expectProblem } from '../support/problem.js';
@@ -270,6 +271,8 @@ describe('The OpenAPI document', () => {
     await ask('POST', `${d}/sync`, { directory: '/etc' });
     await ask('GET', `/v1/operations/${(body as { id: string }).id}`);
     await ask('GET', '/v1/operations/none');
+    await ask('GET', '/v1/operations?kind=documents.sync&limit=1');
+    await ask('GET', '/v1/operations?status=queued');
     await ask('DELETE', `${d}/${id}`);
     await ask('DELETE', `${d}/${id}`);
   });
@@ -486,6 +489,7 @@ describe('The OpenAPI document', () => {
         { document_type: 'plan', sync_status: 'stale', path_prefix: 'p', filter: '{}', limit: 1, cursor: 'c' },
       ],
       ['GET /v1/audit/feed', FeedQuery, { after: 1 }],
+      ['GET /v1/operations', ListOperationsQuery, { kind: 'k', status: 'running', limit: 1, cursor: 'c' }],
     ];
 
     /** A value in a field's place: of every type, and at and beyond every bound that a schema may know. */

@@ -2,9 +2,9 @@ import { createHash } from 'node:crypto';
 import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { reads } from '#assembly';
 import { LocalEmbedder, registerModel, storeVector, type EmbeddingModel } from '#search';
-import { Database, migrate, readMigrations, sql, type Sql } from '#storage';
+import { Database, migrate, readMigrations, ReaderPool, ReadSide, sql, type Sql } from '#storage';
+import { memorySearch } from '../../libs/memories/memory.search.js';
 import { nearest } from '../../libs/search/nearest.js';
 import { ms, times, type Figure } from './report.js';
 import { quantile } from './running.js';
@@ -162,17 +162,25 @@ function exact(all: Float32Array, among: number, vector: Float32Array): Float32A
   return cosines;
 }
 
-/** The whole search, as a request asks for it, in its three modes. */
+/** The whole search, as a request asks for it, in its three modes: in turns, because what else the machine does counts. */
 async function searchFigures(db: Database, data: Data, size: number, model: EmbeddingModel): Promise<Figure[]> {
   if (data.name !== 'texts') return [];
-  const half: Record<string, number> = {};
-  for (const mode of ['keyword', 'semantic', 'hybrid']) {
-    const taken: number[] = [];
-    for (let n = -10; n < QUERIES; n++) {
-      const { text: query, vector } = await data.query(Math.abs(n));
-      const meaning = { vector, reach: 1, sharpness: 3, model };
+  const pool = new ReaderPool({
+    script: new URL('../../libs/assembly/reader.thread.js', import.meta.url),
+    workerData: { path: db.path, readonly: true },
+    min: 2,
+    max: 2,
+    acquireTimeout: 30_000,
+  });
+  pool.fill();
+  const readers = new ReadSide(db, pool);
+  const taken: Record<'keyword' | 'semantic' | 'hybrid', number[]> = { keyword: [], semantic: [], hybrid: [] };
+  for (let n = -20; n < QUERIES; n++) {
+    const { text: query, vector } = await data.query(Math.abs(n));
+    const meaning = { vector, reach: 1, sharpness: 3, model: { ...model, vectors: size } };
+    for (const mode of ['keyword', 'semantic', 'hybrid'] as const) {
       const begin = performance.now();
-      reads.get('memories.search')!.run(db, {
+      await memorySearch.ask(readers, {
         query,
         mode,
         meaning,
@@ -182,20 +190,26 @@ async function searchFigures(db: Database, data: Data, size: number, model: Embe
         threshold: 0,
         explain: false,
       });
-      if (n >= 0) taken.push(performance.now() - begin);
+      if (n >= 0) taken[mode].push(performance.now() - begin);
     }
-    half[mode] = quantile(
-      taken.toSorted((a, b) => a - b),
-      0.5,
-    );
   }
+  await pool.close();
+  const half = Object.fromEntries(
+    Object.entries(taken).map(([mode, spent]) => [
+      mode,
+      quantile(
+        spent.toSorted((a, b) => a - b),
+        0.5,
+      ),
+    ]),
+  );
   const slower = Math.max(half['keyword']!, half['semantic']!);
   return [
     {
       what: `${label(data, size)}: hybrid against its slower half, p50`,
       measured: `${times(half['hybrid']! / slower)} (${ms(half['hybrid']!)})`,
-      target: `≤ 1.3 ×; keyword ${ms(half['keyword']!)}, semantic ${ms(half['semantic']!)}`,
-      ok: half['hybrid']! <= 1.3 * slower,
+      target: `${size === 100_000 ? '≤ 1.3 ×' : 'no target'}; keyword ${ms(half['keyword']!)}, semantic ${ms(half['semantic']!)}`,
+      ok: size !== 100_000 || half['hybrid']! <= 1.3 * slower,
     },
   ];
 }

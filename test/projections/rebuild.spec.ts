@@ -80,7 +80,15 @@ describe('R-A5 Rebuilt from the log alone', () => {
 
   it('every table that is not the log, its bookkeeping or a cache belongs to exactly one projector', () => {
     const owned = projectors.flatMap(({ tables }) => tables).toSorted();
-    const bookkeeping = ['audit', 'commits', 'projections', 'schema_migrations', 'signing_keys', 'document_changes'];
+    const bookkeeping = [
+      'audit',
+      'commits',
+      'projections',
+      'schema_migrations',
+      'signing_keys',
+      'document_changes',
+      'operations',
+    ];
     const all = schema(house.db)
       .filter(({ type, sql: ddl }) => type !== 'view' && !ddl.includes('fts5vocab'))
       .map(({ name }) => name)

@@ -116,6 +116,8 @@ describe('R-S5 Each index serves a query of the product:', () => {
     idx_document_updated: () => documentsOf({}),
     idx_embeddings_document_chunk: () =>
       execute(decideStep(document, { type: 'RemoveDocument', file_path: aDocument() })),
+    idx_operations_kind: () => read('operations.page', { kind: 'documents.sync', uptime: 1, ...page }),
+    idx_operations_running: () => log.chore('tidy-operations', { time: now, uptime: 1 }),
     idx_metrics_name_timestamp: () => log.chore('catch-up', 'activity'),
     idx_search_entries_subject: () => log.chore('catch-up', 'search'),
     idx_embeddings_model_hash: () => embed(1),

@@ -7,22 +7,13 @@ import type { IntegrityReport } from './report.js';
 type Message = { progress: IntegrityProgress } | { report: IntegrityReport } | { error: SerializedDomainError };
 
 /**
- * Checks the database on a thread of its own, one run at a time, and remembers what the last run found. Neither the event
- * loop nor the pool of readers nor the writer notices, but for the second core.
+ * Checks the database on a thread of its own, one run at a time: neither the event loop nor the pool of readers nor the
+ * writer waits for it.
  */
 export class IntegrityWatch {
   private worker: Worker | undefined;
-  private latest: IntegrityReport | undefined;
-
-  /** Called with what each run found. */
-  onReport: (report: IntegrityReport) => void = () => undefined;
 
   constructor(private readonly path: string) {}
-
-  /** What the last run of this process found. */
-  get last(): IntegrityReport | undefined {
-    return this.latest;
-  }
 
   get running(): boolean {
     return this.worker !== undefined;
@@ -33,10 +24,7 @@ export class IntegrityWatch {
     const worker = new Worker(new URL('../integrity.thread.js', import.meta.url), { workerData: this.path });
     this.worker = worker;
     try {
-      const report = await this.reportOf(worker, onProgress);
-      this.latest = report;
-      this.onReport(report);
-      return report;
+      return await this.reportOf(worker, onProgress);
     } finally {
       this.worker = undefined;
     }
