@@ -132,7 +132,9 @@ export class HealthController {
       checks: Object.fromEntries(last.checks.map(({ name, ok, flaw_count }) => [name, { ok, flaw_count }])),
     };
     if (flawed.length === 0) return { status: 'ok', details };
-    const reason = flawed.map(({ name, flaw_count }) => `the check of ${name} found ${flaw_count} flaws`).join(', ');
+    const reason = flawed
+      .map(({ name, flaw_count }) => `the check of ${name} found ${flaw_count} ${flaw_count === 1 ? 'flaw' : 'flaws'}`)
+      .join(', ');
     return { status: 'degraded', reason, details };
   }
 }

@@ -24,7 +24,7 @@ export {
 } from './audit.reads.js';
 export { verifySlice, witnessedHead, type Verification } from './chain.js';
 export { LogReader } from './log-reader.js';
-export { LogWriter } from './log-writer.js';
+export { commitSum, LogWriter, type StoredCommit } from './log-writer.js';
 export { SqliteAuditLog } from './sqlite-audit-log.js';
 export {
   decideStep,

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { crc32 } from 'node:zlib';
 import { sql, type Reader } from '#storage';
 import { CODE_VERSION, signCode } from './vector-code.js';
 import { bytes, COARSE_BYTES, MODEL_STRIDE } from './vector-store.js';
@@ -52,6 +53,7 @@ interface Stored {
   dimensions: number;
   text_sha256: Buffer;
   vector: Buffer;
+  crc32: number | null;
   code: Buffer | null;
   hash: Buffer | null;
 }
@@ -59,7 +61,7 @@ interface Stored {
 function* checkCodes(db: Reader, dimensions: Map<number, number>): Generator<VectorFlaw, number> {
   let looked = 0;
   for (const stored of db.iterate<Stored>(
-    sql`SELECT d.id, d.model_id, d.dimensions, d.text_sha256, d.vector, c.code, t.text_sha256 AS hash
+    sql`SELECT d.id, d.model_id, d.dimensions, d.text_sha256, d.vector, d.crc32, c.code, t.text_sha256 AS hash
         FROM document_embeddings_data d LEFT JOIN embedding_codes c ON c.id = d.id
              LEFT JOIN search_texts t ON t.id = d.id % 1099511627776 ORDER BY d.id`,
   )) {
@@ -83,6 +85,7 @@ function* flawsOf(
   if (hash === null || !hash.equals(row.text_sha256)) yield 'is not of the text that its id names';
   const floats = new Float32Array(new Uint8Array(vector).buffer);
   const square = floats.reduce((sum, x) => sum + x * x, 0);
+  if (row.crc32 !== null && row.crc32 !== crc32(vector)) yield 'has another vector than its checksum says';
   if (!(Math.abs(square - 1) < LENGTH_ERROR)) yield 'is not of length one';
   else if (code === null || !bytes(signCode(floats)).equals(code)) yield 'has another code than it should';
 }
@@ -122,10 +125,16 @@ function* checkNearest(db: Reader): Generator<VectorFlaw, number> {
           what: taken ? 'is taken by nobody' : 'is free, but somebody is there',
         };
       }
-      if (row === undefined) continue;
+      const code = chunk.vectors.subarray(place * COARSE_BYTES, (place + 1) * COARSE_BYTES);
+      if (row === undefined) {
+        // sqlite-vec empties the place of what was deleted.
+        if (chunk.rowids.readBigInt64LE(place * 8) !== 0n || code.some((byte) => byte !== 0)) {
+          yield { table, row: `${chunk.chunk_id}/${place}`, what: 'is free, but not empty' };
+        }
+        continue;
+      }
       looked += 1;
       places.delete(place);
-      const code = chunk.vectors.subarray(place * COARSE_BYTES, (place + 1) * COARSE_BYTES);
       if (
         Number(chunk.rowids.readBigInt64LE(place * 8)) !== row.id ||
         Math.floor(row.id / MODEL_STRIDE) !== chunk.model_id

@@ -1,3 +1,4 @@
+import { crc32 } from 'node:zlib';
 import { sql, type Database, type Reader } from '#storage';
 import { CODE_VERSION, COARSE_BITS, signCode } from './vector-code.js';
 
@@ -88,8 +89,9 @@ export function storeVector(db: Database, model: EmbeddingModel, textId: number,
   const unit = unitVector(model, vector);
   const id = model.id * MODEL_STRIDE + textId;
   const { changes } = db.run(
-    sql`INSERT INTO document_embeddings_data (id, model_id, text_sha256, dimensions, vector)
-        SELECT ${id}, ${model.id}, text_sha256, ${model.dimensions}, ${bytes(unit)} FROM search_texts WHERE id = ${textId}
+    sql`INSERT INTO document_embeddings_data (id, model_id, text_sha256, dimensions, vector, crc32)
+        SELECT ${id}, ${model.id}, text_sha256, ${model.dimensions}, ${bytes(unit)}, ${crc32(bytes(unit))}
+        FROM search_texts WHERE id = ${textId}
         ON CONFLICT DO NOTHING`,
   );
   if (changes === 0) return false;
