@@ -8,5 +8,6 @@ export { integrityCheck, lastIntegrityReport, startIntegrityCheck } from './inte
 export { CHECKS, type CheckName, type CheckResult, type Flaw, type IntegrityReport } from './integrity/report.js';
 export { PROJECT_ROOT, VERSION } from './project.js';
 export { run, type Program } from './run.js';
+export { runArchive, runDuplicateScan, runEpisodicConsolidation, type JobRun } from './consolidation.js';
 export { EXAMPLE_SESSION, seed } from './seed.js';
 export { assembleWriter } from './writer.js';
