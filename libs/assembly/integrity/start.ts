@@ -1,19 +1,27 @@
-import { lastResult, type Operation, type OperationWork } from '#operations';
+import { lastResult, type Operation, type Operations, type OperationWork } from '#operations';
 import type { ReadSide } from '#storage';
-import type { House } from '../house.js';
+import type { Log } from '#telemetry';
 import type { IntegrityReport } from './report.js';
+import type { IntegrityWatch } from './watch.js';
 
 const KIND = 'integrity';
 
+/** What of the house a check needs. */
+interface Checked {
+  integrity: IntegrityWatch;
+  operations: Operations;
+  log: Log;
+}
+
 /** Begins a check of the database; the operation tells how it goes, and what it found. */
-export async function startIntegrityCheck(house: House): Promise<Operation> {
+export async function startIntegrityCheck(house: Checked): Promise<Operation> {
   house.integrity.refuseTwice();
   return house.operations.start(KIND, integrityCheck(house));
 }
 
 /** A check of the database as the work of an operation; what is wrong goes to the program's log, too. */
 export const integrityCheck =
-  ({ integrity, log }: Pick<House, 'integrity' | 'log'>): OperationWork =>
+  ({ integrity, log }: Pick<Checked, 'integrity' | 'log'>): OperationWork =>
   async (report) => {
     const found = await integrity.run(report);
     const [flaw] = found.checks.flatMap(({ flaws }) => flaws);
