@@ -33,7 +33,7 @@ export {
   type ConsolidationResult,
 } from './consolidation.js';
 export { summariseEpisodes, type EpisodicInput, type EpisodicResult } from './episodes.js';
-export { compare, statementOf } from './statement.js';
+export { compare, statementOf, type Verdict } from './statement.js';
 export { memory } from './memory.decider.js';
 export { MEMORY_TYPES, type MemoryEvent, type MemoryType } from './memory.events.js';
 export type { MemorySearchAnswer } from './memory.search.js';

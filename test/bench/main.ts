@@ -1,4 +1,5 @@
 import { bulk } from './bulk.bench.js';
+import { consolidation } from './consolidation.bench.js';
 import { crashes } from './crashes.bench.js';
 import { embedding } from './embedding.bench.js';
 import { documents } from './documents.bench.js';
@@ -18,6 +19,7 @@ const parts: Record<string, [title: string, run: () => Promise<Figure[]>]> = {
   integrity: ['Integrity', integrity],
   embedding: ['Embedding beside writes', embedding],
   documents: ['Documents', documents],
+  consolidation: ['Consolidation', consolidation],
   vectors: ['Vectors', vectors],
   locomo: ['Retrieval', locomo],
 };
