@@ -1,7 +1,7 @@
 import { Module, type DynamicModule } from '@nestjs/common';
 import { CqrsModule } from '@nestjs/cqrs';
 import { AuditLogModule } from '#audit-log/module';
-import { SqliteAuditLog } from '#audit-log';
+import { LogSigner, SqliteAuditLog } from '#audit-log';
 import { FolderSync } from '#documents';
 import { DocumentsModule } from '#documents/module';
 import { MemoriesModule } from '#memories/module';
@@ -11,8 +11,10 @@ import { Meaning, OllamaChat, SearchIds } from '#search';
 import { SearchModule } from '#search/module';
 import { ReaderPool, ReadSide } from '#storage';
 import { Log, Metrics } from '#telemetry';
+import { WorkModule } from '#work/module';
 import { Config } from './config.js';
 import type { House } from './house.js';
+import { learningHandlers } from './learning.commands.js';
 
 /** An open house as Nest providers: the tokens are the classes themselves. */
 @Module({})
@@ -30,13 +32,31 @@ export class AssemblyModule {
       { provide: Operations, useValue: house.operations },
       { provide: SearchIds, useValue: house.searchIds },
       { provide: SqliteAuditLog, useValue: house.auditLog },
+      { provide: LogSigner, useValue: house.signer },
     ];
     return {
       module: AssemblyModule,
       global: true,
-      imports: [CqrsModule.forRoot(), AuditLogModule, SessionsModule, MemoriesModule, DocumentsModule, SearchModule],
-      providers,
+      imports: [
+        CqrsModule.forRoot(),
+        AuditLogModule,
+        SessionsModule,
+        MemoriesModule,
+        DocumentsModule,
+        WorkModule,
+        SearchModule,
+      ],
+      providers: [...providers, ...learningHandlers],
       exports: [...providers.map(({ provide }) => provide), CqrsModule],
     };
   }
 }
+
+export {
+  GetProcedureOutcomes,
+  RefineProcedure,
+  RollBackProcedure,
+  type EpisodeRef,
+  type ProcedureReport,
+  type Rollback,
+} from './learning.commands.js';

@@ -9,10 +9,13 @@ import { systemCaller } from './caller.js';
 import { watchDocuments } from './documents.js';
 import { projectors } from './features.js';
 import type { House } from './house.js';
+import { rememberOutcomes } from './remember-outcomes.js';
+import { endStaleTasks } from './stale-tasks.js';
 
 /** How often the loops look for work when there was none, and at most wait after failures, in milliseconds. */
 const CATCH_UP_IDLE = 250;
 const EMBED_IDLE = 250;
+const TASKS_IDLE = 250;
 const HOUSEKEEPING_EVERY = 60_000;
 const LONGEST_BACKOFF = 30_000;
 
@@ -24,7 +27,9 @@ export function startBackground(house: House): () => Promise<void> {
     ...projectors
       .filter(({ mode }) => mode === 'catch-up')
       .map(({ name }) => loop(house, `catch-up ${name}`, () => catchUp(house, name), stop.signal)),
+    loop(house, 'sign', () => signHead(house), stop.signal),
     loop(house, 'embed', embedStep(house), stop.signal),
+    loop(house, 'tasks', () => tendTasks(house), stop.signal),
     loop(house, 'housekeeping', () => housekeeping(house), stop.signal),
   ];
   return async () => {
@@ -120,6 +125,27 @@ async function catchUp({ auditLog, metrics, writer, reads }: House, name: string
     metrics.projectionErrors.inc({ projection: name });
     throw error;
   }
+}
+
+/** Signs the head of a log that has grown. */
+async function signHead({ config, signer, metrics }: House): Promise<number> {
+  const every = config.ABATHUR_SIGN_EVERY_SECONDS * 1000;
+  if (every === 0) return HOUSEKEEPING_EVERY;
+  try {
+    const { size } = await signer.head();
+    metrics.signedPosition.set(size);
+    metrics.logContinues.set(1);
+  } catch (error) {
+    if (error instanceof DomainError && error.code === 'log-rewritten') metrics.logContinues.set(0);
+    throw error;
+  }
+  return every;
+}
+
+/** Ends attempts that have run out of time, and remembers how tasks ended. */
+async function tendTasks(house: House): Promise<number> {
+  const seen = (await endStaleTasks(house)) + (await rememberOutcomes(house));
+  return seen > 0 ? 0 : TASKS_IDLE;
 }
 
 async function housekeeping(house: House): Promise<number> {

@@ -7,7 +7,9 @@ export { checkIntegrity, type IntegrityProgress } from './integrity/integrity.js
 export { integrityCheck, lastIntegrityReport, startIntegrityCheck } from './integrity/start.js';
 export { CHECKS, type CheckName, type CheckResult, type Flaw, type IntegrityReport } from './integrity/report.js';
 export { PROJECT_ROOT, VERSION } from './project.js';
+export { rememberOutcomes } from './remember-outcomes.js';
 export { run, type Program } from './run.js';
 export { runArchive, runDuplicateScan, runEpisodicConsolidation, type JobRun } from './consolidation.js';
 export { EXAMPLE_SESSION, seed } from './seed.js';
+export { endStaleTasks } from './stale-tasks.js';
 export { assembleWriter } from './writer.js';

@@ -1,10 +1,11 @@
-import { LogReader, LogWriter, Transactor, Writer } from '#audit-log';
+import { keepCheckpoint, LogReader, LogWriter, Transactor, Writer, type KeptCheckpoint } from '#audit-log';
 import { forgetChanges, noteChanges, type NoticedChanges } from '#documents';
 import { reportOperations, tidyOperations, type OperationReport } from '#operations';
 import { Projections } from '#projections';
 import { parkText, registerModel, retryParked, storeVector, type EmbeddingModel } from '#search';
 import { sql, type Database } from '#storage';
 import { catalog, deciders, projectors, reads } from './features.js';
+import { moveReaction } from './task-outcome.js';
 
 /** How long an idempotency key is remembered, in milliseconds. */
 const COMMIT_MEMORY = 24 * 3600 * 1000;
@@ -34,6 +35,7 @@ export function assembleWriter(db: Database): Writer {
     onRead: () => projections.settle(),
     onEnd: (position) => projections.onEnd(position),
     chores: {
+      'keep-checkpoint': (checkpoint) => keepCheckpoint(db, checkpoint as KeptCheckpoint),
       'catch-up': (name) => projections.turn(projectors.find((projector) => projector.name === name)!),
       'register-model': (input) => {
         const { name, dimensions } = input as Pick<EmbeddingModel, 'name' | 'dimensions'>;
@@ -52,6 +54,7 @@ export function assembleWriter(db: Database): Writer {
       'forget-document-changes': (changes) => forgetChanges(db, changes as NoticedChanges),
       'report-operations': (reports) => reportOperations(db, reports as OperationReport[]),
       'tidy-operations': (now) => tidyOperations(db, now as Parameters<typeof tidyOperations>[1]),
+      'move-reaction': (to) => moveReaction(db, to as Parameters<typeof moveReaction>[1]),
       'forget-commits': (now) => {
         const before = new Date(Date.parse(now as string) - COMMIT_MEMORY).toISOString();
         return db.run(sql`DELETE FROM commits WHERE created_at < ${before}`).changes;

@@ -37,5 +37,5 @@ export { compare, statementOf, type Verdict } from './statement.js';
 export { memory } from './memory.decider.js';
 export { MEMORY_TYPES, type MemoryEvent, type MemoryType } from './memory.events.js';
 export type { MemorySearchAnswer } from './memory.search.js';
-export type { Memory, NamespaceCount } from './memory.reads.js';
+export { memoryAt, memoryIfAny, type Memory, type NamespaceCount } from './memory.reads.js';
 export { memorySearchable } from './memory.searchable.js';

@@ -7,6 +7,7 @@ import { integrity } from './integrity.bench.js';
 import { locomo } from './locomo.bench.js';
 import { reads } from './reads.bench.js';
 import { print, type Figure } from './report.js';
+import { tasks } from './tasks.bench.js';
 import { vectors } from './vectors.bench.js';
 import { writes } from './writes.bench.js';
 
@@ -19,6 +20,7 @@ const parts: Record<string, [title: string, run: () => Promise<Figure[]>]> = {
   integrity: ['Integrity', integrity],
   embedding: ['Embedding beside writes', embedding],
   documents: ['Documents', documents],
+  tasks: ['Claims', tasks],
   consolidation: ['Consolidation', consolidation],
   vectors: ['Vectors', vectors],
   locomo: ['Retrieval', locomo],
