@@ -230,6 +230,7 @@ BEGIN SELECT RAISE(ABORT, 'audit is append only'); END`);
   const ALONE: Record<string, string> = {
     signing_keys: 'random bytes; with another key, ids of searches that were given out are no longer known, for a day',
     operations: 'what was done, for people to look up; what it wrote is in the log',
+    reactions: 'how far each has followed the log; what it did is in the log',
     embedding_failures: 'why a text has no vector; it can be tried again',
     document_changes: 'what the watcher saw and forgets with its next look',
   };

@@ -1,6 +1,7 @@
-import { decideStep } from '#audit-log';
+import { decideStep, treeRoot } from '#audit-log';
 import { memory } from '#memories';
 import { fillVectors, LocalEmbedder, missingTexts, type EmbeddingModel } from '#search';
+import { sql } from '#storage';
 import { live } from './history.js';
 import { caller, catchUp, openTestHouse, type TestHouse } from './house.js';
 
@@ -19,6 +20,7 @@ export async function openFullHouse(works = 600): Promise<TestHouse> {
     file_paths: ['docs/a.md', 'docs/b.md'],
     time: new Date().toISOString(),
   });
+  keepHead(house);
   house.db.pragma('wal_checkpoint(TRUNCATE)');
   return house;
 }
@@ -36,6 +38,15 @@ async function remember({ log }: TestHouse, n: number): Promise<void> {
     metadata: { source: 'chat', turn: n },
   });
   await log.execute({ caller: caller({ idempotency: { key: `key-${n}`, fingerprint: `note ${n}` } }), steps: [step] });
+}
+
+/** A head of the log as it is remembered once it was signed. */
+function keepHead({ db }: TestHouse): void {
+  const { size } = db.one<{ size: number }>(sql`SELECT max(position) AS size FROM audit`)!;
+  db.run(
+    sql`INSERT INTO log_checkpoints (id, root, note, signed_at)
+        VALUES (${size}, ${treeRoot.run(db, size)!}, 'a signed note', '2026-01-02T03:04:05.678Z')`,
+  );
 }
 
 async function embed({ db, log }: TestHouse): Promise<void> {

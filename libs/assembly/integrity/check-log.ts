@@ -1,4 +1,4 @@
-import { commitSum, verifySlice, witnessedHead, type StoredCommit } from '#audit-log';
+import { commitSum, flawedNode, treeRoot, verifySlice, witnessedHead, type StoredCommit } from '#audit-log';
 import { sql, type Database } from '#storage';
 import { RESTORE, type Findings } from './report.js';
 
@@ -24,6 +24,7 @@ export function checkBooks(db: Database, model: Database, findings: Findings): v
   checkCheckpoints(db, findings);
   checkMigrations(db, model, findings);
   checkCommits(db, findings);
+  checkTree(db, findings);
 }
 
 function checkCheckpoints(db: Database, findings: Findings): void {
@@ -73,6 +74,32 @@ function checkCommits(db: Database, findings: Findings): void {
       where: `commits ${id}`,
       what: 'is not the answer that was kept',
       remedy: 'It is forgotten within a day; until then the same request may be answered wrongly.',
+    });
+  }
+}
+
+/** The Merkle tree over the entries, and the heads of it that were signed. */
+function checkTree(db: Database, findings: Findings): void {
+  const { head } = db.one<{ head: number }>(sql`SELECT coalesce(max(position), 0) AS head FROM audit`)!;
+  for (let from = 1; from <= head; from += SLICE) {
+    const wrong = flawedNode.run(db, { from, to: Math.min(from + SLICE - 1, head) });
+    if (wrong === undefined) continue;
+    findings.add({
+      where: 'log_nodes',
+      what: `the tree is wrong at entry ${wrong}`,
+      remedy: 'It can be grown again from the entries: empty log_nodes, and the next write does it.',
+    });
+    break;
+  }
+  for (const { id, root } of db.all<{ id: number; root: Buffer }>(
+    sql`SELECT id, root FROM log_checkpoints ORDER BY id`,
+  )) {
+    findings.checked += 1;
+    if (treeRoot.run(db, id)?.equals(root) === true) continue;
+    findings.add({
+      where: `log_checkpoints ${id}`,
+      what: 'is not the root of the entries up to there',
+      remedy: RESTORE,
     });
   }
 }
