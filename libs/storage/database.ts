@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import Sqlite from 'better-sqlite3';
 import * as sqliteVec from 'sqlite-vec';
@@ -209,7 +209,9 @@ function notADatabase(path: string, error: unknown): unknown {
       hint: 'Set ABATHUR_DB_PATH to another file, or put a backup in its place.',
     });
   }
-  if (CANNOT_OPEN.includes(code) || code.startsWith('SQLITE_READONLY')) {
+  // Reading a directory is not refused but fails.
+  const directory = code.startsWith('SQLITE_IOERR') && statSync(path, { throwIfNoEntry: false })?.isDirectory();
+  if (CANNOT_OPEN.includes(code) || code.startsWith('SQLITE_READONLY') || directory) {
     return new DomainError('unavailable', 'cannot-open-database', `${path} cannot be opened as a file (${code}).`, {
       hint: 'Set ABATHUR_DB_PATH to a file that this user may write, in a directory that this user may write.',
     });
