@@ -39,7 +39,6 @@ import { Metrics } from '#telemetry';
 import { By } from './http/caller.js';
 import { parseFilter } from './http/filter.js';
 import { ndjson } from './http/ndjson.js';
-import { PageQuery } from './http/page.dto.js';
 import { answerRead, answerWrite } from './http/written.js';
 import {
   AddMemoryBody,
@@ -48,6 +47,7 @@ import {
   DiffMemoryQuery,
   ExportMemoriesQuery,
   GetMemoryQuery,
+  HistoryQuery,
   ImportResultBody,
   ListMemoriesQuery,
   MemoryBody,
@@ -180,7 +180,7 @@ export class MemoriesController {
     return result;
   }
 
-  /** Memories as NDJSON, all as of the moment of asking. */
+  /** Memories as NDJSON, all as of the moment of asking, or of another. */
   @Get('export')
   @ApiProduces('application/x-ndjson')
   @ApiOkResponse({ schema: { type: 'string' }, description: 'One memory a line, as import takes them.' })
@@ -229,7 +229,7 @@ export class MemoriesController {
     @By() by: Caller,
     @Param('namespace') ns: string,
     @Param('key') key: string,
-    @Query() query: PageQuery,
+    @Query() query: HistoryQuery,
   ): Promise<MemoryPage> {
     const page: Page<Memory> = await this.queries.execute(
       new ListMemoryVersions(by, { ...query, ...address(ns, key) }),

@@ -5,7 +5,7 @@ import { FolderSync, foldersOf, type SyncResult } from '#documents';
 import { Operations, type OperationObserver } from '#operations';
 import { projectionStatus } from '#projections';
 import { feedbackTotals, Meaning, OllamaChat, SearchIds, searchIdKey, searchStatus } from '#search';
-import { Database, migrate, ReaderPool, readMigrations, ReadSide } from '#storage';
+import { Database, migrate, readMigrations, ReadSide, type ReaderPool } from '#storage';
 import { Log, Metrics } from '#telemetry';
 import { systemCaller } from './caller.js';
 import type { Config } from './config.js';
@@ -14,6 +14,7 @@ import { catalog } from './features.js';
 import { lastIntegrityReport } from './integrity/start.js';
 import { IntegrityWatch } from './integrity/watch.js';
 import { PROJECT_ROOT, VERSION } from './project.js';
+import { openReaders } from './readers.js';
 
 /** Everything that is open while the program runs. */
 export interface House {
@@ -43,13 +44,7 @@ export async function openHouse(config: Config): Promise<House> {
   migrateFile(config);
   const db = Database.open({ path, readonly: true, synchronous });
   const writer = new WriterClient(new URL('./writer.thread.js', import.meta.url), { path, synchronous });
-  const pool = new ReaderPool({
-    script: new URL('./reader.thread.js', import.meta.url),
-    workerData: { path, readonly: true, synchronous },
-    min: config.ABATHUR_DB_POOL_MIN,
-    max: config.ABATHUR_DB_POOL_MAX,
-    acquireTimeout: config.ABATHUR_DB_POOL_TIMEOUT_MS,
-  });
+  const pool = openReaders(config);
   const reads = new ReadSide(db, pool);
   const embedder = await chooseEmbedder(config, (error) => log.error('embeddings-down', error));
   const meaning = new Meaning(

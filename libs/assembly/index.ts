@@ -1,12 +1,13 @@
 export { startBackground } from './background.js';
 export { systemCaller } from './caller.js';
 export { Config, ConfigError, readConfig } from './config.js';
-export { catalog, projectors, reads } from './features.js';
+export { catalog, diffRead, planRevert, projectors, reads } from './features.js';
 export { migrateFile, openHouse, sizeOf, type House } from './house.js';
 export { checkIntegrity, type IntegrityProgress } from './integrity/integrity.js';
 export { integrityCheck, lastIntegrityReport, startIntegrityCheck } from './integrity/start.js';
 export { CHECKS, type CheckName, type CheckResult, type Flaw, type IntegrityReport } from './integrity/report.js';
 export { PROJECT_ROOT, VERSION } from './project.js';
+export { openReaders } from './readers.js';
 export { rememberOutcomes } from './remember-outcomes.js';
 export { run, type Program } from './run.js';
 export { runArchive, runDuplicateScan, runEpisodicConsolidation, type JobRun } from './consolidation.js';

@@ -40,7 +40,7 @@ export class ListMemories {
 export class ListMemoryVersions {
   constructor(
     readonly by: Caller,
-    readonly input: HistoryInput,
+    readonly input: AsOf<HistoryInput>,
   ) {}
 }
 
@@ -54,7 +54,7 @@ export class DiffMemory {
 export class ExportMemories {
   constructor(
     readonly by: Caller,
-    readonly input: Pick<ExportInput, 'namespace_prefix' | 'memory_type'>,
+    readonly input: Pick<ExportInput, 'namespace_prefix' | 'memory_type'> & { as_of?: string },
   ) {}
 }
 
@@ -68,7 +68,7 @@ export class SearchMemories {
 export class ListNamespaces {
   constructor(
     readonly by: Caller,
-    readonly input: NamespacesInput,
+    readonly input: AsOf<NamespacesInput>,
   ) {}
 }
 
@@ -94,8 +94,8 @@ export class ListMemoriesHandler implements IQueryHandler<ListMemories> {
 export class ListMemoryVersionsHandler implements IQueryHandler<ListMemoryVersions> {
   constructor(private readonly reads: ReadSide) {}
 
-  async execute({ input }: ListMemoryVersions): Promise<Page<Memory>> {
-    return this.reads.scan(memoryHistory, input);
+  async execute({ by, input }: ListMemoryVersions): Promise<Page<Memory>> {
+    return this.reads.scan(memoryHistory, { ...input, as_of: resolveAsOf(this.reads, input.as_of, by.time) });
   }
 }
 
@@ -121,10 +121,10 @@ export class ExportMemoriesHandler implements IQueryHandler<ExportMemories> {
     private readonly reads: ReadSide,
   ) {}
 
-  /** Pages of memories, all as of the moment of asking. */
-  async execute({ input }: ExportMemories): Promise<AsyncIterable<Memory[]>> {
-    const { position } = await this.log.head();
-    return this.pages({ ...input, as_of: position, after: 0, limit: EXPORT_PAGE });
+  /** Pages of memories, all as of one position: that of the moment of asking, if none is named. */
+  async execute({ by, input }: ExportMemories): Promise<AsyncIterable<Memory[]>> {
+    const as_of = resolveAsOf(this.reads, input.as_of, by.time) ?? (await this.log.head()).position;
+    return this.pages({ ...input, as_of, after: 0, limit: EXPORT_PAGE });
   }
 
   private async *pages(input: ExportInput): AsyncIterable<Memory[]> {
@@ -155,8 +155,8 @@ export class SearchMemoriesHandler implements IQueryHandler<SearchMemories> {
 export class ListNamespacesHandler implements IQueryHandler<ListNamespaces> {
   constructor(private readonly reads: ReadSide) {}
 
-  async execute({ input }: ListNamespaces): Promise<Page<NamespaceCount>> {
-    return this.reads.scan(namespacesPage, input);
+  async execute({ by, input }: ListNamespaces): Promise<Page<NamespaceCount>> {
+    return this.reads.scan(namespacesPage, { ...input, as_of: resolveAsOf(this.reads, input.as_of, by.time) });
   }
 }
 

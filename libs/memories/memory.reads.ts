@@ -1,4 +1,5 @@
 import { below, decodeCursor, notFound, toPage, type Json, type JsonObject, type Page } from '#kernel';
+import type { Snapshot } from '#audit-log';
 import { and, compileFilter, defineRead, sql, type Field, type Reader, type Sql } from '#storage';
 import type { MemoryRef, MemoryType } from './memory.events.js';
 
@@ -133,24 +134,33 @@ const deletedAt = (asOf: number): Sql =>
   sql`EXISTS (SELECT 1 FROM memory_deletions d WHERE d.namespace = m.namespace AND d.key = m.key
                 AND d.id <= ${asOf} AND (d.restored_at IS NULL OR d.restored_at > ${asOf}))`;
 
+/** A memory at a position, as far as two positions are compared. */
+export function memorySnapshot(db: Reader, [namespace, key]: string[], as_of: number): Snapshot | null {
+  const memory = find(db, { namespace: namespace!, key: key!, as_of });
+  if (memory === undefined || memory.is_deleted) return null;
+  const { memory_type, value, metadata, version, expires_at, consolidated_into, is_archived } = memory;
+  return { version, document: { memory_type, value, metadata, expires_at, consolidated_into, is_archived } };
+}
 const markedAt = (asOf: number): Sql =>
   sql`k.entry_id = m.id AND k.id <= ${asOf} AND (k.ended_at IS NULL OR k.ended_at > ${asOf})`;
 
 export interface HistoryInput {
   namespace: string;
   key: string;
+  as_of?: number;
   limit: number;
   cursor?: string;
 }
 
 /** All versions, newest first; also of a deleted memory. */
 export const memoryHistory = defineRead('memories.history', (db, input: HistoryInput): Page<Memory> => {
-  const { namespace, key, limit, cursor } = input;
-  const list = ['history', namespace, key];
+  const { namespace, key, as_of, limit, cursor } = input;
+  const list = ['history', namespace, key, as_of];
   const [last] = decodeCursor<[number]>(list, cursor) ?? [];
   const rows = db.all<MemoryRow>(
-    sql`SELECT ${memoryNow} FROM memory_entries WHERE namespace = ${namespace} AND key = ${key}
-          AND version < ${last ?? Number.MAX_SAFE_INTEGER} ORDER BY version DESC LIMIT ${limit + 1}`,
+    sql`SELECT ${as_of === undefined ? memoryNow : memoryAsOf(as_of)} FROM memory_entries m
+        WHERE namespace = ${namespace} AND key = ${key} AND version < ${last ?? Number.MAX_SAFE_INTEGER}
+          AND id <= ${as_of ?? Number.MAX_SAFE_INTEGER} ORDER BY version DESC LIMIT ${limit + 1}`,
   );
   if (rows.length === 0 && last === undefined) throw notFound('memory', `${namespace}/${key}`);
   return toPage(list, rows.map(toMemory), limit, ({ version }) => [version], asIs);
@@ -301,6 +311,7 @@ export interface NamespacesInput {
   suffix?: string;
   /** Namespaces are cut to this many segments, and counted together. */
   max_depth?: number;
+  as_of?: number;
   limit: number;
   cursor?: string;
 }
@@ -313,16 +324,16 @@ export interface NamespaceCount {
 
 /** Namespaces that hold memories, in order. `*` as a whole segment of prefix or suffix matches any one segment. */
 export const namespacesPage = defineRead('memories.namespaces', (db, input: NamespacesInput): Page<NamespaceCount> => {
-  const { prefix, suffix, max_depth, limit, cursor } = input;
-  const list = ['namespaces', prefix, suffix, max_depth];
+  const { prefix, suffix, max_depth, as_of, limit, cursor } = input;
+  const list = ['namespaces', prefix, suffix, max_depth, as_of];
   const [last] = decodeCursor<[string]>(list, cursor) ?? [];
-  const conditions = memoryConditions({});
+  const conditions = memoryConditions({ as_of });
   // The segments before the first wildcard narrow the range that is read.
   const fixed = prefix?.split(':').slice(0, firstWildcard(prefix)).join(':');
   if (fixed !== undefined && fixed !== '') conditions.push(inNamespace(fixed));
   const counts = new Map<string, number>();
   const rows = db.iterate<NamespaceCount>(
-    sql`SELECT namespace, count(*) AS count FROM memory_entries WHERE ${and(conditions)} GROUP BY namespace`,
+    sql`SELECT namespace, count(*) AS count FROM memory_entries m WHERE ${and(conditions)} GROUP BY namespace`,
   );
   for (const { namespace, count } of rows) {
     const segments = namespace.split(':');
