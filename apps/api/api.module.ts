@@ -11,6 +11,7 @@ import { DocumentsController } from './documents.controller.js';
 import { HealthController, HOUSE } from './health.controller.js';
 import { Draining } from './http/draining.js';
 import { ProblemFilter } from './http/problem.filter.js';
+import { IntegrityController } from './integrity.controller.js';
 import { ConsolidationController } from './consolidation.controller.js';
 import { LearningController } from './learning.controller.js';
 import { MemoriesController } from './memories.controller.js';
@@ -41,6 +42,7 @@ export class ApiModule {
         ProjectionsController,
         SearchController,
         AuditController,
+        IntegrityController,
         AuditorsController,
         BackupsController,
         HealthController,

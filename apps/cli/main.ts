@@ -1,4 +1,5 @@
 import { shell } from './shell.js';
+import { integrity } from './verbs/integrity.js';
 import { auditing } from './verbs/audit.js';
 import { backup } from './verbs/backup.js';
 import { ballast } from './verbs/ballast.js';
@@ -15,6 +16,21 @@ import { verify } from './verbs/verify.js';
 
 /** The command `abathur`, verb by verb, in the order in which its help tells them. */
 await shell(
-  [serve, migrate, verify, projections, rebuild, backup, restore, drill, rollback, ballast, auditing, load, memory],
+  [
+    serve,
+    migrate,
+    verify,
+    integrity,
+    projections,
+    rebuild,
+    backup,
+    restore,
+    drill,
+    rollback,
+    ballast,
+    auditing,
+    load,
+    memory,
+  ],
   process.argv.slice(2),
 );

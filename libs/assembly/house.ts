@@ -14,6 +14,8 @@ import { systemCaller } from './caller.js';
 import type { Config } from './config.js';
 import { chooseEmbedder, embedderFor } from './embedders.js';
 import { catalog } from './features.js';
+import { lastIntegrityReport } from './integrity/start.js';
+import { IntegrityWatch } from './integrity/watch.js';
 import { PROJECT_ROOT, VERSION } from './project.js';
 import { Rebuilds, tidyRebuilds } from './rebuilds.js';
 import { openReaders } from './readers.js';
@@ -35,6 +37,7 @@ export interface House {
   operations: Operations;
   rebuilds: Rebuilds;
   backups: Backups;
+  integrity: IntegrityWatch;
   searchIds: SearchIds;
   close(): Promise<void>;
 }
@@ -71,7 +74,8 @@ export async function openHouse(config: Config): Promise<House> {
   const operations = new Operations(auditLog, reads, observeOperations(metrics, log));
   const rebuilds = new Rebuilds({ path, synchronous }, auditLog, reads, writer, operations);
   const backups = new Backups(BACKUP_PROCESS, takeOptions(config, 'manual'));
-  const house = {
+  const integrity = new IntegrityWatch(path);
+  const house: House = {
     config,
     log,
     metrics,
@@ -88,9 +92,11 @@ export async function openHouse(config: Config): Promise<House> {
     operations,
     rebuilds,
     backups,
+    integrity,
     close: async () => {
       await folders.stop();
       backups.stop();
+      await integrity.close();
       await operations.close();
       await rebuilds.close();
       // The writer last: the last connection that may write folds the write-ahead log into the file.
@@ -168,6 +174,7 @@ function observe(house: House): void {
     metrics.embeddingBacklog.set(backlog);
     metrics.embeddingParked.set(parked_count);
     observeFeedback(metrics, reads);
+    observeIntegrity(metrics, reads);
     for (const { name, position, lag } of reads.point(projectionStatus, null)) {
       metrics.projectionPosition.set({ projection: name }, position);
       metrics.projectionLag.set({ projection: name }, lag);
@@ -195,6 +202,18 @@ const observeOperations = (metrics: Metrics, log: Log): OperationObserver => ({
     if (error !== undefined) log.error('operation-failed', error, { id, kind });
   },
 });
+
+/** The last report, whichever process on the file made it. */
+function observeIntegrity(metrics: Metrics, reads: ReadSide): void {
+  const report = lastIntegrityReport(reads);
+  if (report === null) return;
+  for (const { name: check, ok, flaw_count } of report.checks) {
+    metrics.integrityOk.set({ check }, ok ? 1 : 0);
+    metrics.integrityFlaws.set({ check }, flaw_count);
+    metrics.integrityLastRun.set({ check }, Date.parse(report.finished_at) / 1000);
+  }
+  metrics.integrityDuration.set(report.seconds);
+}
 
 function observeFeedback(metrics: Metrics, reads: ReadSide): void {
   const totals = reads.point(feedbackTotals, null);

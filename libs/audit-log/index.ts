@@ -37,10 +37,10 @@ export { LogKeys } from './log-keys.js';
 export { cutLog } from './cut.js';
 export { LogReader } from './log-reader.js';
 export { inclusionText, keepCheckpoint, LogSigner, type KeptCheckpoint, type SignedHead } from './log-signer.js';
-export { LogWriter } from './log-writer.js';
 export { consistencyProof, extendsTree, Frontier, includes, leafHash } from './merkle.js';
 export { verifyExport, verifyProof, type OfflineReport } from './offline.js';
 export { parseVerifier, spellVerifier, type NoteVerifier } from './signed-note.js';
+export { commitSum, LogWriter, type StoredCommit } from './log-writer.js';
 export { SqliteAuditLog } from './sqlite-audit-log.js';
 export { diffOf, type Change, type DiffInput, type Snapshot, type Snapshots } from './diff.js';
 export {

@@ -1,3 +1,4 @@
+import { crc32 } from 'node:zlib';
 import { sql, type Database, type Reader } from '#storage';
 import { CODE_VERSION, COARSE_BITS, signCode } from './vector-code.js';
 
@@ -88,8 +89,9 @@ export function storeVector(db: Database, model: EmbeddingModel, textId: number,
   const unit = unitVector(model, vector);
   const id = model.id * MODEL_STRIDE + textId;
   const { changes } = db.run(
-    sql`INSERT INTO document_embeddings_data (id, model_id, text_sha256, dimensions, vector)
-        SELECT ${id}, ${model.id}, text_sha256, ${model.dimensions}, ${bytes(unit)} FROM search_texts WHERE id = ${textId}
+    sql`INSERT INTO document_embeddings_data (id, model_id, text_sha256, dimensions, vector, crc32)
+        SELECT ${id}, ${model.id}, text_sha256, ${model.dimensions}, ${bytes(unit)}, ${crc32(bytes(unit))}
+        FROM search_texts WHERE id = ${textId}
         ON CONFLICT DO NOTHING`,
   );
   if (changes === 0) return false;
@@ -132,15 +134,15 @@ export function forgetUnusedTexts(db: Database): void {
     db.run(sql`DELETE FROM embedding_failures WHERE id ${unused}`);
     db.run(sql`DELETE FROM search_texts WHERE id ${unused}`);
   });
-  rebuildVectorIndex(db);
+  compactVectorIndex(db);
 }
 
-/** Makes vec0's table anew from the codes: repairs it, and gives back the holes that deletes leave. */
-export function rebuildVectorIndex(db: Database): number {
-  return db.transaction(() => {
+/** Makes vec0's table anew from the codes, in a file that nobody else has open: gives back the holes that deletes leave. */
+function compactVectorIndex(db: Database): void {
+  db.transaction(() => {
     const table = db.one<{ sql: string }>(sql`SELECT sql FROM sqlite_schema WHERE name = 'document_embeddings'`)!;
     db.exec(`DROP TABLE document_embeddings; ${table.sql}`);
-    const { changes } = db.run(
+    db.run(
       sql`INSERT INTO document_embeddings (id, model_id, code)
           SELECT id, id / 1099511627776, vec_bit(substr(code, 1, 128)) FROM embedding_codes ORDER BY id`,
     );
@@ -148,7 +150,6 @@ export function rebuildVectorIndex(db: Database): number {
       sql`UPDATE embedding_models SET vector_count =
             (SELECT count(*) FROM embedding_codes c WHERE c.id / 1099511627776 = embedding_models.id)`,
     );
-    return changes;
   });
 }
 

@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import Sqlite from 'better-sqlite3';
 import * as sqliteVec from 'sqlite-vec';
@@ -12,6 +12,7 @@ export const OLDEST_SQLITE = '3.51.3';
 export type Synchronous = 'FULL' | 'NORMAL';
 
 export interface DatabaseOptions {
+  /** `''` is a file that SQLite removes as soon as it is open. */
   path: string;
   readonly?: boolean;
   /** FULL: an answered write survives power loss. NORMAL: it survives a crash of the process only. */
@@ -216,7 +217,7 @@ function refuseOldSqlite(connection: Sqlite.Database): void {
 
 function connect(path: string, readonly: boolean): Sqlite.Database {
   try {
-    if (!readonly && path !== ':memory:') mkdirSync(dirname(path), { recursive: true });
+    if (!readonly && path !== ':memory:' && path !== '') mkdirSync(dirname(path), { recursive: true });
     // The timeout is set by the driver before its first statement: switching to WAL must already wait its turn.
     return new Sqlite(path, { readonly, fileMustExist: readonly, timeout: 5000 });
   } catch (error) {
@@ -234,7 +235,9 @@ export function notADatabase(path: string, error: unknown): unknown {
       hint: 'Set ABATHUR_DB_PATH to another file, or put a backup in its place.',
     });
   }
-  if (CANNOT_OPEN.includes(code) || code.startsWith('SQLITE_READONLY')) {
+  // Reading a directory is not refused but fails.
+  const directory = code.startsWith('SQLITE_IOERR') && statSync(path, { throwIfNoEntry: false })?.isDirectory();
+  if (CANNOT_OPEN.includes(code) || code.startsWith('SQLITE_READONLY') || directory) {
     return new DomainError('unavailable', 'cannot-open-database', `${path} cannot be opened as a file (${code}).`, {
       hint: 'Set ABATHUR_DB_PATH to a file that this user may write, in a directory that this user may write.',
     });

@@ -102,6 +102,19 @@ export class Metrics {
     ['result'],
   );
 
+  readonly integrityOk = this.gauge(
+    'abathur_integrity_check_ok',
+    'Whether the last check of the database found nothing wrong: 1, else 0.',
+    ['check'],
+  );
+  readonly integrityFlaws = this.gauge('abathur_integrity_check_flaws', 'What the last check found.', ['check']);
+  readonly integrityLastRun = this.gauge(
+    'abathur_integrity_check_last_run_timestamp_seconds',
+    'When the last check ended.',
+    ['check'],
+  );
+  readonly integrityDuration = this.gauge('abathur_integrity_check_duration_seconds', 'How long the last check took.');
+
   readonly operations = this.counter('abathur_operations_total', 'Operations that ended.', ['kind', 'result']);
   readonly operationsRunning = this.gauge('abathur_operations_running', 'Operations under way in this process.', [
     'kind',

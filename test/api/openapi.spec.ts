@@ -249,6 +249,13 @@ describe('The OpenAPI document', () => {
     await ask('GET', '/v1/namespaces?limit=0');
   });
 
+  it('R-O8 describes every answer of the integrity check', async () => {
+    await ask('GET', '/v1/admin/integrity');
+    expect((await ask('POST', '/v1/admin/integrity')).status).toBe(202);
+    await ask('GET', '/v1/admin/integrity?colour=red');
+    await ask('POST', '/v1/admin/integrity?colour=red');
+  });
+
   it('R-O8 describes every answer of consolidation', async () => {
     const m = '/v1/memories';
     await ask('PUT', `${m}/user:twice:a/k`, { value: { text: 'one' } });

@@ -6,6 +6,7 @@ import { consolidation } from './consolidation.bench.js';
 import { crashes } from './crashes.bench.js';
 import { embedding } from './embedding.bench.js';
 import { documents } from './documents.bench.js';
+import { integrity } from './integrity.bench.js';
 import { locomo } from './locomo.bench.js';
 import { reads } from './reads.bench.js';
 import { print, type Figure } from './report.js';
@@ -24,6 +25,7 @@ const parts: Record<string, [title: string, run: () => Promise<Figure[]>]> = {
   audit: ['Audit', audit],
   backup: ['Backup and restore', backup],
   crashes: ['Crashes', crashes],
+  integrity: ['Integrity', integrity],
   embedding: ['Embedding beside writes', embedding],
   documents: ['Documents', documents],
   tasks: ['Claims', tasks],

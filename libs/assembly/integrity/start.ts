@@ -1,0 +1,35 @@
+import { lastResult, type Operation, type Operations, type OperationWork } from '#operations';
+import type { ReadSide } from '#storage';
+import type { Log } from '#telemetry';
+import type { IntegrityReport } from './report.js';
+import type { IntegrityWatch } from './watch.js';
+
+const KIND = 'integrity';
+
+/** What of the house a check needs. */
+interface Checked {
+  integrity: IntegrityWatch;
+  operations: Operations;
+  log: Log;
+}
+
+/** Begins a check of the database; the operation tells how it goes, and what it found. */
+export async function startIntegrityCheck(house: Checked): Promise<Operation> {
+  house.integrity.refuseTwice();
+  return house.operations.start(KIND, integrityCheck(house));
+}
+
+/** A check of the database as the work of an operation; what is wrong goes to the program's log, too. */
+export const integrityCheck =
+  ({ integrity, log }: Pick<Checked, 'integrity' | 'log'>): OperationWork =>
+  async (report) => {
+    const found = await integrity.run(report);
+    const [flaw] = found.checks.flatMap(({ flaws }) => flaws);
+    if (flaw === undefined) log.info('integrity-checked', { seconds: found.seconds });
+    else log.error('integrity-flawed', new Error(`${flaw.where}: ${flaw.what}`), { seconds: found.seconds });
+    return found;
+  };
+
+/** What the last check of this database found, whichever process made it; `null` when there was none yet. */
+export const lastIntegrityReport = (reads: ReadSide): IntegrityReport | null =>
+  reads.point(lastResult, KIND) as IntegrityReport | null;
