@@ -7,6 +7,7 @@ import { DocumentsController } from './documents.controller.js';
 import { HealthController, HOUSE } from './health.controller.js';
 import { Draining } from './http/draining.js';
 import { ProblemFilter } from './http/problem.filter.js';
+import { JobsController } from './jobs.controller.js';
 import { MemoriesController } from './memories.controller.js';
 import { NamespacesController } from './namespaces.controller.js';
 import { OperationsController } from './operations.controller.js';
@@ -25,6 +26,7 @@ export class ApiModule {
         NamespacesController,
         DocumentsController,
         OperationsController,
+        JobsController,
         SearchController,
         AuditController,
         HealthController,

@@ -1,8 +1,9 @@
 import { shell } from './shell.js';
+import { jobs } from './verbs/jobs.js';
 import { load } from './verbs/load.js';
 import { migrate } from './verbs/migrate.js';
 import { serve } from './verbs/serve.js';
 import { verify } from './verbs/verify.js';
 
 /** The command `abathur`, verb by verb, in the order in which its help tells them. */
-await shell([serve, migrate, verify, load], process.argv.slice(2));
+await shell([serve, migrate, verify, load, jobs], process.argv.slice(2));

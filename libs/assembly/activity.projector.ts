@@ -2,6 +2,7 @@ import { canonicalJson, type Recorded } from '#kernel';
 import type { Projector } from '#projections';
 import { sql, type Sql } from '#storage';
 import { documents } from '#documents';
+import { jobs } from '#jobs';
 import { memories } from '#memories';
 import { search } from '#search';
 import { sessions } from '#sessions';
@@ -13,7 +14,7 @@ const count = ({ type, time }: Recorded): Sql[] => [
       ON CONFLICT (name, timestamp, labels) DO UPDATE SET value = value + 1`,
 ];
 
-const types = [sessions, memories, documents, search([])].flatMap(({ catalog }) => Object.keys(catalog));
+const types = [sessions, memories, documents, jobs, search([])].flatMap(({ catalog }) => Object.keys(catalog));
 
 export const activityProjector: Projector = {
   name: 'activity',

@@ -4,6 +4,7 @@ import { AuditLogModule } from '#audit-log/module';
 import { SqliteAuditLog } from '#audit-log';
 import { FolderSync } from '#documents';
 import { DocumentsModule } from '#documents/module';
+import { Jobs } from '#jobs';
 import { MemoriesModule } from '#memories/module';
 import { Operations } from '#operations';
 import { SessionsModule } from '#sessions/module';
@@ -12,7 +13,7 @@ import { SearchModule } from '#search/module';
 import { ReaderPool, ReadSide } from '#storage';
 import { Log, Metrics } from '#telemetry';
 import { Config } from './config.js';
-import type { House } from './house.js';
+import type { House } from './open-house.js';
 
 /** An open house as Nest providers: the tokens are the classes themselves. */
 @Module({})
@@ -27,6 +28,7 @@ export class AssemblyModule {
       { provide: Meaning, useValue: house.meaning },
       { provide: FolderSync, useValue: house.folders },
       { provide: Operations, useValue: house.operations },
+      { provide: Jobs, useValue: house.jobs },
       { provide: SearchIds, useValue: house.searchIds },
       { provide: SqliteAuditLog, useValue: house.auditLog },
     ];

@@ -1,19 +1,20 @@
-import { uptime } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { decideStep, type SqliteAuditLog } from '#audit-log';
 import { DomainError, type Caller } from '#kernel';
+import { machineSeconds } from '#operations';
 import { projectionStatus, type Turn } from '#projections';
 import { embeddingBacklog, fillVectors, type EmbeddingModel } from '#search';
 import { session, sessionsToArchive } from '#sessions';
 import { systemCaller } from './caller.js';
 import { watchDocuments } from './documents.js';
 import { projectors } from './features.js';
-import type { House } from './house.js';
+import type { House } from './open-house.js';
 
 /** How often the loops look for work when there was none, and at most wait after failures, in milliseconds. */
 const CATCH_UP_IDLE = 250;
 const EMBED_IDLE = 250;
 const HOUSEKEEPING_EVERY = 60_000;
+const JOBS_EVERY = 1000;
 const LONGEST_BACKOFF = 30_000;
 
 /** Starts everything that happens without being asked for; the returned function stops it after its current step. */
@@ -26,10 +27,12 @@ export function startBackground(house: House): () => Promise<void> {
       .map(({ name }) => loop(house, `catch-up ${name}`, () => catchUp(house, name), stop.signal)),
     loop(house, 'embed', embedStep(house), stop.signal),
     loop(house, 'housekeeping', () => housekeeping(house), stop.signal),
+    loop(house, 'jobs', () => lookAtJobs(house), stop.signal),
   ];
   return async () => {
     stop.abort();
     await stopWatching();
+    await house.jobs.stop();
     await Promise.all(loops);
   };
 }
@@ -122,10 +125,15 @@ async function catchUp({ auditLog, metrics, writer, reads }: House, name: string
   }
 }
 
+async function lookAtJobs({ jobs }: House): Promise<number> {
+  await jobs.tick();
+  return JOBS_EVERY;
+}
+
 async function housekeeping(house: House): Promise<number> {
   const caller = systemCaller();
   await house.auditLog.chore('forget-commits', caller.time);
-  await house.auditLog.chore('tidy-operations', { time: caller.time, uptime: Math.floor(uptime()) });
+  await house.auditLog.chore('tidy-operations', { time: caller.time, uptime: machineSeconds() });
   await archiveSessions(house, caller);
   return HOUSEKEEPING_EVERY;
 }

@@ -1,5 +1,6 @@
 import { auditReads } from '#audit-log';
 import { documents, documentSearchable } from '#documents';
+import { jobs } from '#jobs';
 import { memories, memorySearchable } from '#memories';
 import { operationReads } from '#operations';
 import { search } from '#search';
@@ -14,6 +15,7 @@ const features: Feature[] = [
   sessions,
   memories,
   documents,
+  jobs,
   search([memorySearchable, documentSearchable]),
   {
     catalog: {},

@@ -2,6 +2,7 @@ import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { SqliteAuditLog, WriterClient } from '#audit-log';
 import { FolderSync, foldersOf, type SyncResult } from '#documents';
+import { Jobs } from '#jobs';
 import { Operations, type OperationObserver } from '#operations';
 import { projectionStatus } from '#projections';
 import { feedbackTotals, Meaning, SearchIds, searchIdKey, searchStatus } from '#search';
@@ -11,24 +12,9 @@ import { systemCaller } from './caller.js';
 import type { Config } from './config.js';
 import { chooseEmbedder, embedderFor } from './embedders.js';
 import { catalog } from './features.js';
+import { jobsOf } from './jobs.js';
+import type { House } from './open-house.js';
 import { PROJECT_ROOT, VERSION } from './project.js';
-
-/** Everything that is open while the program runs. */
-export interface House {
-  config: Config;
-  log: Log;
-  metrics: Metrics;
-  db: Database;
-  pool: ReaderPool;
-  reads: ReadSide;
-  writer: WriterClient;
-  auditLog: SqliteAuditLog;
-  meaning: Meaning;
-  folders: FolderSync;
-  operations: Operations;
-  searchIds: SearchIds;
-  close(): Promise<void>;
-}
 
 /** Migrates, then opens: the main thread's reading connection, the reader threads and the writer thread. */
 export async function openHouse(config: Config): Promise<House> {
@@ -37,7 +23,11 @@ export async function openHouse(config: Config): Promise<House> {
   const metrics = new Metrics(VERSION);
   migrateFile(config);
   const db = Database.open({ path, readonly: true, synchronous });
-  const writer = new WriterClient(new URL('./writer.thread.js', import.meta.url), { path, synchronous });
+  const writer = new WriterClient(new URL('./writer.thread.js', import.meta.url), {
+    path,
+    synchronous,
+    episodicTtlDays: config.ABATHUR_EPISODIC_TTL_DAYS,
+  });
   const pool = new ReaderPool({
     script: new URL('./reader.thread.js', import.meta.url),
     workerData: { path, readonly: true, synchronous },
@@ -62,7 +52,7 @@ export async function openHouse(config: Config): Promise<House> {
     onSynced: (result) => countSynced(metrics, result),
   });
   const operations = new Operations(auditLog, reads, observeOperations(metrics, log));
-  const house = {
+  const house: House = {
     config,
     log,
     metrics,
@@ -75,6 +65,12 @@ export async function openHouse(config: Config): Promise<House> {
     auditLog,
     folders,
     operations,
+    jobs: new Jobs(
+      jobsOf(() => house),
+      auditLog,
+      reads,
+      operations,
+    ),
     close: async () => {
       await folders.stop();
       await operations.close();
@@ -99,7 +95,7 @@ export function migrateFile({ ABATHUR_DB_PATH: path, ABATHUR_DB_SYNCHRONOUS: syn
   }
 }
 
-function observe({ metrics, writer, pool, reads, db, meaning: { embedder } }: House): void {
+function observe({ metrics, writer, pool, reads, db, jobs, meaning: { embedder } }: House): void {
   writer.onBatch = (size, seconds, waits) => {
     metrics.commitBatch.observe(size);
     metrics.commitDuration.observe(seconds);
@@ -126,6 +122,7 @@ function observe({ metrics, writer, pool, reads, db, meaning: { embedder } }: Ho
     metrics.embeddingBacklog.set(backlog);
     metrics.embeddingParked.set(parked_count);
     observeFeedback(metrics, reads);
+    observeJobs(metrics, jobs);
     for (const { name, position, lag } of reads.point(projectionStatus, null)) {
       metrics.projectionPosition.set({ projection: name }, position);
       metrics.projectionLag.set({ projection: name }, lag);
@@ -143,6 +140,13 @@ const observeOperations = (metrics: Metrics, log: Log): OperationObserver => ({
     if (error !== undefined) log.error('operation-failed', error, { id, kind });
   },
 });
+
+function observeJobs({ jobEnabled, jobLastSuccess }: Metrics, jobs: Jobs): void {
+  for (const { name, enabled, last_success_at } of jobs.list()) {
+    jobEnabled.set({ job: name }, enabled ? 1 : 0);
+    if (last_success_at !== null) jobLastSuccess.set({ job: name }, Date.parse(last_success_at) / 1000);
+  }
+}
 
 function observeFeedback(metrics: Metrics, reads: ReadSide): void {
   const totals = reads.point(feedbackTotals, null);

@@ -1,7 +1,7 @@
 import { auditEvent, auditEvents, positionAt } from './audit.reads.js';
 import { verifySlice, witnessedHead } from './chain.js';
 
-export { isoTime, resolveAsOf } from './as-of.js';
+export { isoTime, resolveAsOf, resolveMoment } from './as-of.js';
 export type {
   AuditLog,
   Commit,

@@ -14,7 +14,8 @@ export const memories: Feature = {
   reads: [...memoryReads, ...memorySearch.reads],
 };
 
-export { memory } from './memory.decider.js';
+export { expireEnded } from './expire.js';
+export { memory, memoryWith } from './memory.decider.js';
 export { MEMORY_TYPES, type MemoryEvent, type MemoryType } from './memory.events.js';
 export type { MemorySearchAnswer } from './memory.search.js';
 export type { Memory, NamespaceCount } from './memory.reads.js';

@@ -8,10 +8,12 @@ export class MemoriesModule {}
 export {
   BatchMemories,
   DeleteMemory,
+  ExpireMemories,
   ImportMemories,
   PublishMemory,
   RestoreMemory,
   WriteMemory,
+  type ExpiredMemories,
   type MemoryOperationInput,
   type WriteInput,
   type WrittenMemory,

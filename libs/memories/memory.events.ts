@@ -37,7 +37,11 @@ export type MemoryDeleted = DomainEvent<'MemoryDeleted', MemoryRef>;
 /** A deletion taken back; the content is the one it had. */
 export type MemoryRestored = DomainEvent<'MemoryRestored', MemoryRef>;
 
-export type MemoryEvent = MemoryWritten | MemoryDeleted | MemoryRestored;
+/** It has faded: its life time was over, or somebody had those expire that are as old. Can be restored like a deleted one. */
+export type MemoryExpired = DomainEvent<'MemoryExpired', MemoryRef & { reason: ExpiryReason }>;
+export type ExpiryReason = 'ttl' | 'age';
+
+export type MemoryEvent = MemoryWritten | MemoryDeleted | MemoryRestored | MemoryExpired;
 
 export const memoryCatalog: Record<MemoryEvent['type'], EventCatalog[string]> = {
   MemoryWritten: {
@@ -47,6 +51,7 @@ export const memoryCatalog: Record<MemoryEvent['type'], EventCatalog[string]> = 
   },
   MemoryDeleted: { version: 1 },
   MemoryRestored: { version: 1 },
+  MemoryExpired: { version: 1 },
 };
 
 /** When something written at `time` (ISO-8601) ends after `ttlSeconds`. */

@@ -37,16 +37,20 @@ const memoryJson = (isDeleted: Sql): Sql => sql`json_object('id', id, 'namespace
     'published_from', json(published_from), 'consolidated_into', consolidated_into,
     'requires_review', json(iif(requires_review, 'true', 'false'))) AS memory`;
 
-const memoryNow = memoryJson({ text: 'is_deleted', params: [] });
+/** What has ended by `now` is gone, whether or not that has become an event yet. */
+const memoryNow = (now: string): Sql =>
+  memoryJson(sql`is_deleted OR (replaced_at IS NULL AND coalesce(expires_at <= ${now}, 0))`);
 
 export interface MemoryInput {
   namespace: string;
   key: string;
   version?: number;
   as_of?: number;
+  /** The moment that is asked about, ISO-8601 UTC: what has ended by then is gone. */
+  now: string;
 }
 
-/** A memory now, one of its versions, or the memory as it was at a position. Deleted ones are found by version only. */
+/** A memory now, one of its versions, or the memory as it was at a position. Deleted and expired ones are found by version only. */
 export const memoryAt = defineRead('memories.at', (db, input: MemoryInput): Memory => {
   const memory = find(db, input);
   if (memory === undefined || (memory.is_deleted && input.version === undefined)) {
@@ -74,11 +78,11 @@ const NOT_DELETED: Sql = { text: '0', params: [] };
 const MADE = sql`SELECT ${memoryJson(NOT_DELETED)} FROM memory_entries WHERE id = ${null}`.text;
 const asMade = (id: number): Sql => ({ text: MADE, params: [id] });
 
-function find(db: Reader, { namespace, key, version, as_of }: MemoryInput): Memory | undefined {
+function find(db: Reader, { namespace, key, version, as_of, now }: MemoryInput): Memory | undefined {
   const row = db.one<MemoryRow>(
     version === undefined && as_of === undefined
-      ? newest(namespace, key)
-      : past(namespace, key, version ?? Number.MAX_SAFE_INTEGER, as_of),
+      ? newest(namespace, key, now)
+      : past({ namespace, key, version: version ?? Number.MAX_SAFE_INTEGER, as_of, now }),
   );
   const memory = row && toMemory(row);
   return version === undefined || memory?.version === version ? memory : undefined;
@@ -86,18 +90,24 @@ function find(db: Reader, { namespace, key, version, as_of }: MemoryInput): Memo
 
 // The read that everything is built on, as one constant text: composing it anew would cost a third of it.
 const NEWEST =
-  sql`SELECT ${memoryNow} FROM memory_entries WHERE namespace = ${null} AND key = ${null} ORDER BY version DESC LIMIT 1`
+  sql`SELECT ${memoryNow('')} FROM memory_entries WHERE namespace = ${null} AND key = ${null} ORDER BY version DESC LIMIT 1`
     .text;
-const newest = (namespace: string, key: string): Sql => ({ text: NEWEST, params: [namespace, key] });
+const newest = (namespace: string, key: string, now: string): Sql => ({ text: NEWEST, params: [now, namespace, key] });
 
 /** The newest version up to one, and up to a position. */
-const past = (namespace: string, key: string, version: number, asOf: number | undefined): Sql =>
-  sql`SELECT ${asOf === undefined ? memoryNow : memoryAsOf(asOf)} FROM memory_entries m
-      WHERE namespace = ${namespace} AND key = ${key} AND version <= ${version} AND id <= ${asOf ?? Number.MAX_SAFE_INTEGER}
+const past = ({ namespace, key, version, as_of, now }: MemoryInput & { version: number }): Sql =>
+  sql`SELECT ${memoryJsonAt(as_of, now)} FROM memory_entries m
+      WHERE namespace = ${namespace} AND key = ${key} AND version <= ${version} AND id <= ${as_of ?? Number.MAX_SAFE_INTEGER}
       ORDER BY version DESC LIMIT 1`;
 
+const memoryJsonAt = (asOf: number | undefined, now: string): Sql =>
+  asOf === undefined ? memoryNow(now) : memoryAsOf(asOf, now);
+
 /** Whether a memory was deleted at a position is told by its deletions, not by the flag, which tells of now. */
-const memoryAsOf = (asOf: number): Sql => memoryJson(deletedAt(asOf));
+const memoryAsOf = (asOf: number, now: string): Sql =>
+  memoryJson(
+    sql`${deletedAt(asOf)} OR ((replaced_at IS NULL OR replaced_at > ${asOf}) AND coalesce(expires_at <= ${now}, 0))`,
+  );
 
 const deletedAt = (asOf: number): Sql =>
   sql`EXISTS (SELECT 1 FROM memory_deletions d WHERE d.namespace = m.namespace AND d.key = m.key
@@ -106,17 +116,18 @@ const deletedAt = (asOf: number): Sql =>
 export interface HistoryInput {
   namespace: string;
   key: string;
+  now: string;
   limit: number;
   cursor?: string;
 }
 
 /** All versions, newest first; also of a deleted memory. */
 export const memoryHistory = defineRead('memories.history', (db, input: HistoryInput): Page<Memory> => {
-  const { namespace, key, limit, cursor } = input;
+  const { namespace, key, now, limit, cursor } = input;
   const list = ['history', namespace, key];
   const [last] = decodeCursor<[number]>(list, cursor) ?? [];
   const rows = db.all<MemoryRow>(
-    sql`SELECT ${memoryNow} FROM memory_entries WHERE namespace = ${namespace} AND key = ${key}
+    sql`SELECT ${memoryNow(now)} FROM memory_entries WHERE namespace = ${namespace} AND key = ${key}
           AND version < ${last ?? Number.MAX_SAFE_INTEGER} ORDER BY version DESC LIMIT ${limit + 1}`,
   );
   if (rows.length === 0 && last === undefined) throw notFound('memory', `${namespace}/${key}`);
@@ -137,8 +148,14 @@ export interface MemoriesFilter {
   filter?: Json;
 }
 
-export interface MemoriesInput extends MemoriesFilter {
+/** The moment that a list or a search is about. */
+export interface Moment {
   as_of?: number;
+  /** ISO-8601 UTC: what has ended by then is gone. */
+  now: string;
+}
+
+export interface MemoriesInput extends MemoriesFilter, Moment {
   limit: number;
   cursor?: string;
 }
@@ -146,13 +163,13 @@ export interface MemoriesInput extends MemoriesFilter {
 /** Memories by filter, newest first. */
 export const memoriesPage = defineRead(
   'memories.page',
-  (db, { limit, cursor, ...filter }: MemoriesInput): Page<Memory> => {
+  (db, { limit, cursor, now, ...filter }: MemoriesInput): Page<Memory> => {
     const list = ['memories', filter];
-    const conditions = memoryConditions(filter);
+    const conditions = memoryConditions({ ...filter, now });
     const [time, id] = decodeCursor<[string, number]>(list, cursor) ?? [];
     if (time !== undefined) conditions.push(sql`(updated_at, id) < (${time}, ${id!})`);
     const rows = db.all<MemoryRow>(
-      sql`SELECT ${filter.as_of === undefined ? memoryNow : memoryAsOf(filter.as_of)} FROM memory_entries m
+      sql`SELECT ${memoryJsonAt(filter.as_of, now)} FROM memory_entries m
         WHERE ${and(conditions)} ORDER BY updated_at DESC, id DESC LIMIT ${limit + 1}`,
     );
     return toPage(list, rows.map(toMemory), limit, (memory) => [memory.updated_at, memory.id], asIs);
@@ -160,9 +177,9 @@ export const memoriesPage = defineRead(
 );
 
 /** Versions by id, as they are or as they were at a position. */
-export function memoriesById(db: Reader, ids: number[], asOf: number | undefined): Map<number, Memory> {
+export function memoriesById(db: Reader, ids: number[], { as_of, now }: Moment): Map<number, Memory> {
   const rows = db.all<MemoryRow>(
-    sql`SELECT ${asOf === undefined ? memoryNow : memoryAsOf(asOf)} FROM memory_entries m
+    sql`SELECT ${memoryJsonAt(as_of, now)} FROM memory_entries m
         WHERE id IN (SELECT value FROM json_each(${JSON.stringify(ids)}))`,
   );
   return new Map(rows.map(toMemory).map((memory) => [memory.id, memory]));
@@ -172,6 +189,7 @@ export interface ExportInput extends Pick<MemoriesFilter, 'namespace_prefix' | '
   /** Only ids above this one. */
   after: number;
   as_of: number;
+  now: string;
   limit: number;
 }
 
@@ -180,7 +198,7 @@ export const exportPage = defineRead('memories.export', (db, { after, limit, ...
   const conditions = [sql`id > ${after}`, ...memoryConditions(filter)];
   return db
     .all<MemoryRow>(
-      sql`SELECT ${memoryAsOf(filter.as_of)} FROM memory_entries m WHERE ${and(conditions)} ORDER BY id LIMIT ${limit}`,
+      sql`SELECT ${memoryAsOf(filter.as_of, filter.now)} FROM memory_entries m WHERE ${and(conditions)} ORDER BY id LIMIT ${limit}`,
     )
     .map(toMemory);
 });
@@ -194,8 +212,8 @@ export const operationOf = defineRead('memories.operation-of', (db, id: number):
 });
 
 /** The filter of lists and searches, over `memory_entries m`. */
-export function memoryConditions(filter: MemoriesFilter & { as_of?: number }): Sql[] {
-  const { namespace_prefix, memory_type, key_prefix, created_by, updated_after, updated_before, as_of } = filter;
+export function memoryConditions(filter: MemoriesFilter & Moment): Sql[] {
+  const { namespace_prefix, memory_type, key_prefix, created_by, updated_after, updated_before, as_of, now } = filter;
   const conditions: Sql[] = [];
   if (namespace_prefix !== undefined) conditions.push(inNamespace(namespace_prefix));
   // One type of three narrows less than a namespace does, which SQLite cannot know.
@@ -211,6 +229,7 @@ export function memoryConditions(filter: MemoriesFilter & { as_of?: number }): S
     conditions.push(sql`id <= ${as_of}`, sql`(replaced_at IS NULL OR replaced_at > ${as_of})`);
     if (filter.include_deleted !== true) conditions.push(sql`NOT ${deletedAt(as_of)}`);
   }
+  if (filter.include_deleted !== true) conditions.push(sql`(expires_at IS NULL OR expires_at > ${now})`);
   if (filter.filter !== undefined) conditions.push(compileFilter(filter.filter, memoryField, FILTER_FIELDS));
   return conditions;
 }
@@ -247,11 +266,58 @@ export function memoryField(name: string): Field | undefined {
   return usable && !reserved ? { json: `m.${json}`, path } : undefined;
 }
 
+/** A version that may fade, and where it stands in the order in which they are looked through. */
+export interface Fading extends MemoryRef {
+  id: number;
+  /** `expires_at` or `updated_at`. */
+  at: string;
+}
+
+export interface FadingInput {
+  /** ISO-8601 UTC, inclusive. */
+  until: string;
+  after?: Pick<Fading, 'id' | 'at'>;
+  limit: number;
+}
+
+/** Memories whose life time is over and that are still there, longest ago first. */
+export const endedMemories = defineRead('memories.ended', (db, { until, after, limit }: FadingInput): Fading[] =>
+  db.all(
+    sql`SELECT id, namespace, key, version, expires_at AS at FROM memory_entries
+        WHERE replaced_at IS NULL AND is_deleted = 0 AND expires_at IS NOT NULL AND expires_at <= ${until}
+          AND (expires_at, id) > (${after?.at ?? ''}, ${after?.id ?? 0})
+        ORDER BY expires_at, id LIMIT ${limit}`,
+  ),
+);
+
+/** Memories of a type that nobody has written since, longest ago first. */
+export const memoriesOfAge = defineRead(
+  'memories.of-age',
+  (db, { memory_type, until, after, limit }: FadingInput & { memory_type: MemoryType }): Fading[] =>
+    db.all(
+      sql`SELECT id, namespace, key, version, updated_at AS at FROM memory_entries
+          WHERE memory_type = ${memory_type} AND replaced_at IS NULL AND is_deleted = 0 AND updated_at <= ${until}
+            AND (updated_at, id) > (${after?.at ?? ''}, ${after?.id ?? 0})
+          ORDER BY updated_at, id LIMIT ${limit}`,
+    ),
+);
+
+/** The versions that events are about. */
+export const entriesOf = defineRead('memories.entries-of', (db, positions: number[]): number[] =>
+  db
+    .all<{ id: number }>(
+      sql`SELECT memory_entry_id AS id FROM audit
+          WHERE position IN (SELECT value FROM json_each(${JSON.stringify(positions)})) ORDER BY position`,
+    )
+    .map(({ id }) => id),
+);
+
 export interface NamespacesInput {
   prefix?: string;
   suffix?: string;
   /** Namespaces are cut to this many segments, and counted together. */
   max_depth?: number;
+  now: string;
   limit: number;
   cursor?: string;
 }
@@ -264,7 +330,7 @@ export interface NamespaceCount {
 
 /** Namespaces that hold memories, in order. `*` as a whole segment of prefix or suffix matches any one segment. */
 export const namespacesPage = defineRead('memories.namespaces', (db, input: NamespacesInput): Page<NamespaceCount> => {
-  const { prefix, suffix, max_depth, limit, cursor } = input;
+  const { prefix, suffix, max_depth, now, limit, cursor } = input;
   const list = ['namespaces', prefix, suffix, max_depth];
   const [last] = decodeCursor<[string]>(list, cursor) ?? [];
   const conditions = [sql`replaced_at IS NULL`, sql`is_deleted = 0`];
@@ -272,10 +338,15 @@ export const namespacesPage = defineRead('memories.namespaces', (db, input: Name
   const fixed = prefix?.split(':').slice(0, firstWildcard(prefix)).join(':');
   if (fixed !== undefined && fixed !== '') conditions.push(inNamespace(fixed));
   const counts = new Map<string, number>();
-  const rows = db.iterate<NamespaceCount>(
-    sql`SELECT namespace, count(*) AS count FROM memory_entries WHERE ${and(conditions)} GROUP BY namespace`,
-  );
-  for (const { namespace, count } of rows) {
+  const countOf = (all: Sql[]): Sql =>
+    sql`SELECT namespace, count(*) AS count FROM memory_entries WHERE ${and(all)} GROUP BY namespace`;
+  // Few have ended and wait for their event: an index of its own tells them, and the other one needs no row.
+  const ended = new Map<string, number>();
+  for (const { namespace, count } of db.all<NamespaceCount>(countOf([...conditions, sql`+expires_at <= ${now}`])))
+    ended.set(namespace, count);
+  for (const { namespace, count: all } of db.iterate<NamespaceCount>(countOf(conditions))) {
+    const count = all - (ended.get(namespace) ?? 0);
+    if (count === 0) continue;
     const segments = namespace.split(':');
     if (prefix !== undefined && !matches(segments, prefix.split(':'))) continue;
     if (suffix !== undefined && !matches(segments.toReversed(), suffix.split(':').toReversed())) continue;
@@ -312,6 +383,9 @@ export const memoryReads = [
   exportPage,
   operationOf,
   namespacesPage,
+  endedMemories,
+  memoriesOfAge,
+  entriesOf,
 ];
 
 const toMemory = ({ memory }: MemoryRow): Memory => JSON.parse(memory) as Memory;

@@ -6,6 +6,7 @@ import { validateSync } from 'class-validator';
 import { FeedQuery, ListAuditEventsQuery, VerifyBody } from '../../apps/api/audit.dto.js';
 import * as documentDtos from '../../apps/api/documents.dto.js';
 import * as memoryDtos from '../../apps/api/memories.dto.js';
+import { ConfigureJobBody, RunJobBody } from '../../apps/api/jobs.dto.js';
 import { ListOperationsQuery } from '../../apps/api/operations.dto.js';
 import { FeedbackBody } from '../../apps/api/search.dto.js';
 import * as sessionDtos from '../../apps/api/sessions.dto.js';
@@ -277,6 +278,19 @@ describe('The OpenAPI document', () => {
     await ask('DELETE', `${d}/${id}`);
   });
 
+  it('R-O8 describes every answer of jobs and of expiry', async () => {
+    const j = '/v1/admin/jobs';
+    await ask('GET', j);
+    await ask('GET', `${j}?x=1`);
+    await ask('PUT', `${j}/expire-memories`, { enabled: false });
+    await ask('PUT', `${j}/expire-memories`, {});
+    await ask('POST', `${j}/expire-memories/run`);
+    await ask('POST', `${j}/none/run`);
+    await ask('GET', j);
+    await ask('POST', '/v1/memories/expire', { memory_type: 'episodic', older_than_days: 30 });
+    await ask('POST', '/v1/memories/expire', { memory_type: 'semantic', older_than_days: 30 });
+  });
+
   it('R-O8 describes every answer of the audit log and of health', async () => {
     await ask('GET', '/v1/audit/events?limit=2');
     await ask('GET', '/v1/audit/events?limit=1000');
@@ -489,6 +503,13 @@ describe('The OpenAPI document', () => {
         { document_type: 'plan', sync_status: 'stale', path_prefix: 'p', filter: '{}', limit: 1, cursor: 'c' },
       ],
       ['GET /v1/audit/feed', FeedQuery, { after: 1 }],
+      [
+        'ExpireMemoriesBody',
+        memoryDtos.ExpireMemoriesBody,
+        { memory_type: 'episodic', older_than_days: 1, dry_run: true },
+      ],
+      ['ConfigureJobBody', ConfigureJobBody, { schedule: '* * * * *', enabled: true }],
+      ['RunJobBody', RunJobBody, { dry_run: true }],
       ['GET /v1/operations', ListOperationsQuery, { kind: 'k', status: 'running', limit: 1, cursor: 'c' }],
     ];
 

@@ -88,6 +88,7 @@ describe('R-A5 Rebuilt from the log alone', () => {
       'signing_keys',
       'document_changes',
       'operations',
+      'job_runs',
     ];
     const all = schema(house.db)
       .filter(({ type, sql: ddl }) => type !== 'view' && !ddl.includes('fts5vocab'))

@@ -1,6 +1,7 @@
 import { decideStep, type SqliteAuditLog, type Step } from '#audit-log';
 import { DomainError, streamName, type Json, type JsonObject } from '#kernel';
 import { document, DOCUMENT_TYPES, readDocument } from '#documents';
+import { job } from '#jobs';
 import { memory, MEMORY_TYPES } from '#memories';
 import { feedback, FEEDBACK_SIGNALS } from '#search';
 import { session, SESSION_STATUSES, EVENT_TYPES, type NewSessionEvent, type StateDelta } from '#sessions';
@@ -48,6 +49,8 @@ const STATE_KEYS = ['mood', 'session:turn', 'user:language', 'app:theme', 'proje
 /** One to three things that happen together. */
 function work(choose: Chooser, timestamp: string, n: number): Step[] {
   if (n % 60 === 59) return [judge(n, timestamp)];
+  if (n % 60 === 39) return fade(choose);
+  if (n % 100 === 50) return [configure(n)];
   if (choose.chance(0.08)) return fork(choose, timestamp);
   if (choose.chance(0.08)) return [documentStep(choose)];
   return Array.from({ length: choose.chance(0.15) ? 3 : 1 }, () => step(choose, timestamp));
@@ -124,6 +127,25 @@ function create(choose: Chooser, session_id: string, forked_from?: { session_id:
     ...(forked_from && { forked_from }),
   });
 }
+
+/** A memory fades, whichever version it is at. */
+function fade(choose: Chooser): Step[] {
+  const address = { namespace: choose.one(NAMESPACES), key: choose.one(KEYS) };
+  const reason = choose.one(['ttl', 'age'] as const);
+  return Array.from({ length: 60 }, (_, version) =>
+    decideStep(memory, { type: 'ExpireMemory', ...address, version: version + 1, reason }),
+  );
+}
+
+/** A job runs at another time, or is switched off. */
+const configure = (n: number): Step =>
+  decideStep(job, {
+    type: 'ConfigureJob',
+    name: `job-${(n / 50) % 7}`,
+    schedule: `${n % 60} 3 * * *`,
+    enabled: n % 200 < 100,
+    original: { schedule: '0 0 * * *', enabled: true },
+  });
 
 /** What somebody thinks of a search result. */
 const judge = (n: number, searched_at: string): Step =>

@@ -1,0 +1,26 @@
+import type { SqliteAuditLog, WriterClient } from '#audit-log';
+import type { FolderSync } from '#documents';
+import type { Jobs } from '#jobs';
+import type { Operations } from '#operations';
+import type { Meaning, SearchIds } from '#search';
+import type { Database, ReaderPool, ReadSide } from '#storage';
+import type { Log, Metrics } from '#telemetry';
+import type { Config } from './config.js';
+
+/** Everything that is open while the program runs. */
+export interface House {
+  config: Config;
+  log: Log;
+  metrics: Metrics;
+  db: Database;
+  pool: ReaderPool;
+  reads: ReadSide;
+  writer: WriterClient;
+  auditLog: SqliteAuditLog;
+  meaning: Meaning;
+  folders: FolderSync;
+  operations: Operations;
+  jobs: Jobs;
+  searchIds: SearchIds;
+  close(): Promise<void>;
+}
