@@ -8,6 +8,7 @@ import { HealthController, HOUSE } from './health.controller.js';
 import { Draining } from './http/draining.js';
 import { ProblemFilter } from './http/problem.filter.js';
 import { JobsController } from './jobs.controller.js';
+import { ConsolidationController } from './consolidation.controller.js';
 import { MemoriesController } from './memories.controller.js';
 import { NamespacesController } from './namespaces.controller.js';
 import { OperationsController } from './operations.controller.js';
@@ -22,6 +23,7 @@ export class ApiModule {
       imports: [AssemblyModule.for(house)],
       controllers: [
         SessionsController,
+        ConsolidationController,
         MemoriesController,
         NamespacesController,
         DocumentsController,

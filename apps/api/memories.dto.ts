@@ -328,6 +328,11 @@ export class ListMemoriesQuery extends PageQuery {
   @IsBoolean()
   include_deleted: boolean = false;
 
+  /** Also those that went into another memory, and those that were archived. */
+  @MayBeLeftOut()
+  @IsBoolean()
+  include_superseded: boolean = false;
+
   /**
    * JSON: `{ field: value }` or `{ field: { operator: value } }` with eq, ne, gt, gte, lt, lte, in, nin, exists,
    * contains, and AND, OR, NOT around them. Fields: key, namespace, version …, `metadata.<path>`, `value.<path>`; any
@@ -413,6 +418,12 @@ export class MemoryBody {
   /** Id of the memory that this one went into. */
   @ApiProperty({ type: 'integer', nullable: true })
   consolidated_into!: number | null;
+  /** The versions that this one was made of. */
+  @ApiProperty({ type: 'array', items: { $ref: getSchemaPath(MemoryOrigin) }, nullable: true })
+  consolidated_from!: MemoryOrigin[] | null;
+  /** It is out of lists and searches because nobody has written it for long. */
+  is_archived!: boolean;
+  /** It is part of a conflict that somebody has to look at. */
   requires_review!: boolean;
 }
 

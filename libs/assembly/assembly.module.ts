@@ -8,7 +8,7 @@ import { Jobs } from '#jobs';
 import { MemoriesModule } from '#memories/module';
 import { Operations } from '#operations';
 import { SessionsModule } from '#sessions/module';
-import { Meaning, SearchIds } from '#search';
+import { Meaning, OllamaChat, SearchIds } from '#search';
 import { SearchModule } from '#search/module';
 import { ReaderPool, ReadSide } from '#storage';
 import { Log, Metrics } from '#telemetry';
@@ -26,6 +26,7 @@ export class AssemblyModule {
       { provide: ReadSide, useValue: house.reads },
       { provide: ReaderPool, useValue: house.pool },
       { provide: Meaning, useValue: house.meaning },
+      { provide: OllamaChat, useValue: house.chat },
       { provide: FolderSync, useValue: house.folders },
       { provide: Operations, useValue: house.operations },
       { provide: Jobs, useValue: house.jobs },

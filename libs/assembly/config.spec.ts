@@ -34,6 +34,8 @@ const wrong: [keyof Config, string, RegExp][] = [
   ['ABATHUR_AUDIT_READS', 'some', /off/],
   ['ABATHUR_EMBEDDINGS', 'cloud', /local, ollama/],
   ['ABATHUR_EMBEDDING_MODEL', '', /should not be empty/],
+  ['ABATHUR_CHAT_MODEL', '', /should not be empty/],
+  ['ABATHUR_CHAT_TIMEOUT_MS', '1', /must not be less than 100/],
   ['OLLAMA_HOST', 'not a url', /URL/],
   ['OLLAMA_HOST', 'localhost:11434', /URL/],
   ['ABATHUR_DOCUMENT_DIRS', '/a/docs,/a', /one within another/],

@@ -29,6 +29,9 @@ export class Config {
   @IsIn(['local', 'ollama']) ABATHUR_EMBEDDINGS: 'local' | 'ollama' = 'local';
   @IsNotEmpty() ABATHUR_EMBEDDING_MODEL = 'nomic-embed-text';
   @IsUrl({ require_tld: false, require_protocol: true }) OLLAMA_HOST = 'http://127.0.0.1:11434';
+  /** Model that settles conflicts and writes summaries where that is asked for, and how long it may take. */
+  @IsNotEmpty() ABATHUR_CHAT_MODEL = 'llama3.2';
+  @IsInt() @Min(100) @Max(600_000) ABATHUR_CHAT_TIMEOUT_MS = 30_000;
   /** Directories whose Markdown files are indexed and watched, comma-separated. */
   ABATHUR_DOCUMENT_DIRS = '';
   /** Quiet time after the last change of a file before it is indexed. */

@@ -5,7 +5,7 @@ import { FolderSync, foldersOf, type SyncResult } from '#documents';
 import { Jobs } from '#jobs';
 import { Operations, type OperationObserver } from '#operations';
 import { projectionStatus } from '#projections';
-import { feedbackTotals, Meaning, SearchIds, searchIdKey, searchStatus } from '#search';
+import { feedbackTotals, Meaning, OllamaChat, SearchIds, searchIdKey, searchStatus } from '#search';
 import { Database, migrate, ReaderPool, readMigrations, ReadSide } from '#storage';
 import { Log, Metrics } from '#telemetry';
 import { systemCaller } from './caller.js';
@@ -60,6 +60,7 @@ export async function openHouse(config: Config): Promise<House> {
     pool,
     reads,
     meaning,
+    chat: new OllamaChat(config.OLLAMA_HOST, config.ABATHUR_CHAT_MODEL, config.ABATHUR_CHAT_TIMEOUT_MS),
     searchIds: new SearchIds(reads.point(searchIdKey, null)),
     writer,
     auditLog,

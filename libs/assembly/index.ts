@@ -6,5 +6,6 @@ export { migrateFile, openHouse, sizeOf } from './house.js';
 export type { House } from './open-house.js';
 export { PROJECT_ROOT, VERSION } from './project.js';
 export { run, type Program } from './run.js';
+export { runArchive, runDuplicateScan, runEpisodicConsolidation, type JobRun } from './consolidation.js';
 export { EXAMPLE_SESSION, seed } from './seed.js';
 export { assembleWriter } from './writer.js';

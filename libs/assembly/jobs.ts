@@ -2,6 +2,7 @@ import type { JobDefinition } from '#jobs';
 import { expireEnded } from '#memories';
 import type { Report } from '#operations';
 import { systemCaller } from './caller.js';
+import { runArchive, runDuplicateScan, runEpisodicConsolidation } from './consolidation.js';
 import type { House } from './open-house.js';
 
 /** What is done again and again, by one worker at a time. */
@@ -27,6 +28,24 @@ const jobs: Job[] = [
     schedule: '10 3 * * *',
     run: ({ auditLog, reads }, report, { id, ...options }) =>
       expireEnded({ log: auditLog, reads, caller: () => systemCaller(id), report, ...options }),
+  },
+  {
+    name: 'scan-duplicates',
+    description: 'Looks for memories that repeat or contradict each other, and flags them.',
+    schedule: '20 3 * * *',
+    run: (house, report, { id, dry_run }) => runDuplicateScan(house, { operation: id, dry_run, report }),
+  },
+  {
+    name: 'consolidate-episodes',
+    description: 'Puts episodes older than 30 days into summaries.',
+    schedule: '40 3 * * 1',
+    run: (house, report, { id, dry_run }) => runEpisodicConsolidation(house, { operation: id, dry_run, report }),
+  },
+  {
+    name: 'archive-memories',
+    description: 'Takes episodes out of lists and searches that nobody has written for half a year.',
+    schedule: '50 3 1 * *',
+    run: (house, report, { id, dry_run }) => runArchive(house, { operation: id, dry_run, report }),
   },
 ];
 

@@ -2,7 +2,7 @@ import type { SqliteAuditLog, WriterClient } from '#audit-log';
 import type { FolderSync } from '#documents';
 import type { Jobs } from '#jobs';
 import type { Operations } from '#operations';
-import type { Meaning, SearchIds } from '#search';
+import type { Meaning, OllamaChat, SearchIds } from '#search';
 import type { Database, ReaderPool, ReadSide } from '#storage';
 import type { Log, Metrics } from '#telemetry';
 import type { Config } from './config.js';
@@ -18,6 +18,7 @@ export interface House {
   writer: WriterClient;
   auditLog: SqliteAuditLog;
   meaning: Meaning;
+  chat: OllamaChat;
   folders: FolderSync;
   operations: Operations;
   jobs: Jobs;

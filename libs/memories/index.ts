@@ -1,19 +1,39 @@
 import type { Feature } from '#projections';
+import { conflict } from './conflict.decider.js';
+import { conflictCatalog } from './conflict.events.js';
+import { conflictsProjector } from './conflict.projector.js';
+import { conflictReads } from './conflict.reads.js';
+import { fingerprintReads } from './fingerprint.reads.js';
 import { memory } from './memory.decider.js';
 import { memoryCatalog } from './memory.events.js';
 import { memoriesProjector } from './memory.projector.js';
 import { memoryWordsProjector } from './memory-words.projector.js';
 import { memoryReads } from './memory.reads.js';
 import { memorySearch } from './memory.search.js';
+import { setAsideReads } from './set-aside.reads.js';
 
 /** What writer and reader threads need to know; the Nest side is `#memories/module`. */
 export const memories: Feature = {
-  catalog: memoryCatalog,
-  deciders: [memory],
-  projectors: [memoriesProjector, memoryWordsProjector],
-  reads: [...memoryReads, ...memorySearch.reads],
+  catalog: { ...memoryCatalog, ...conflictCatalog },
+  deciders: [memory, conflict],
+  projectors: [memoriesProjector, memoryWordsProjector, conflictsProjector],
+  reads: [...memoryReads, ...memorySearch.reads, ...conflictReads, ...fingerprintReads, ...setAsideReads],
 };
 
+export { archive, type ArchiveInput, type ArchiveResult } from './archive.js';
+export { conflict } from './conflict.decider.js';
+export { conflictIdOf } from './conflict-id.js';
+export { CONFLICT_KINDS, STRATEGIES, type ConflictKind, type Resolution, type Strategy } from './conflict.events.js';
+export type { Conflict } from './conflict.reads.js';
+export { scanConflicts } from './conflict-scan.js';
+export {
+  consolidate,
+  type ConsolidationInput,
+  type ConsolidationPorts,
+  type ConsolidationResult,
+} from './consolidation.js';
+export { summariseEpisodes, type EpisodicInput, type EpisodicResult } from './episodes.js';
+export { compare, statementOf } from './statement.js';
 export { expireEnded } from './expire.js';
 export { memory, memoryWith } from './memory.decider.js';
 export { MEMORY_TYPES, type MemoryEvent, type MemoryType } from './memory.events.js';

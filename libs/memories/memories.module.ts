@@ -1,10 +1,20 @@
 import { Module } from '@nestjs/common';
+import { consolidationHandlers } from './consolidation.commands.js';
 import { memoryCommandHandlers } from './memory.commands.js';
 import { memoryQueryHandlers } from './memory.queries.js';
 
-@Module({ providers: [...memoryCommandHandlers, ...memoryQueryHandlers] })
+@Module({ providers: [...memoryCommandHandlers, ...memoryQueryHandlers, ...consolidationHandlers] })
 export class MemoriesModule {}
 
+export {
+  ArchiveMemories,
+  ArchiveMemory,
+  ConsolidateMemories,
+  GetConflict,
+  ListConflicts,
+  ResolveConflict,
+  SummariseEpisodes,
+} from './consolidation.commands.js';
 export {
   BatchMemories,
   DeleteMemory,

@@ -16,6 +16,7 @@ import { expire } from './expire.js';
 import { memory, type MemoryCommand, type MemoryContent } from './memory.decider.js';
 import type { MemoryType } from './memory.events.js';
 import {
+  AS_WRITTEN,
   entriesOf,
   memoriesOfAge,
   memoryAt,
@@ -315,9 +316,6 @@ function nameOperation(error: unknown): never {
   }
   throw error;
 }
-
-/** Before all times: whatever may have ended since, the answer to a write shows what it wrote. */
-const AS_WRITTEN = '';
 
 /** The memory as of the write that is being answered, also when the answer is given again later. */
 function asOfWrite(

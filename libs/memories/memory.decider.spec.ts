@@ -266,4 +266,103 @@ describe('A memory', () => {
         .again(),
     ).toEqual([]);
   });
+
+  const into = { namespace: 'user:alice', key: 'drinks', version: 2 };
+  const other = { namespace: 'user:alice', key: 'tea', version: 1 };
+  const consolidate = (overrides: object = {}): MemoryCommand => ({
+    type: 'ConsolidateMemory',
+    ...address,
+    if_match: 1,
+    content: { memory_type: 'semantic', value: { taste: 'white' }, metadata: {} },
+    expires_at: null,
+    from: [{ ...address, version: 1 }, other],
+    ...overrides,
+  });
+  const superseded: MemoryEvent = { type: 'MemorySuperseded', data: { ...address, version: 1, into } };
+  const supersede = (overrides: object = {}): MemoryCommand => ({
+    type: 'SupersedeMemory',
+    ...address,
+    into,
+    ...overrides,
+  });
+
+  it('R-M11 takes what others came to as a new version that says what it was made of', () => {
+    given(written())
+      .when(consolidate())
+      .then({
+        type: 'MemoryWritten',
+        data: { version: 2, operation: 'consolidate', consolidated_from: [{ version: 1 }, other], seen: 1 },
+        about: { memory_operation: 'consolidate' },
+      });
+    expect(given(written()).when(consolidate()).again()).toEqual([]);
+  });
+
+  it('R-M11 is not consolidated as something that it is not any more', () => {
+    given(written(), written({ version: 2 }))
+      .when(consolidate())
+      .thenFails('version-conflict', 'version-conflict');
+    given(written())
+      .when(consolidate({ if_match: undefined }))
+      .thenFails('conflict', 'memory-exists');
+    given(written(), deleted)
+      .when(supersede({ if_match: 1 }))
+      .thenFails('version-conflict', 'version-conflict');
+    given(written(), superseded).when(consolidate()).thenFails('conflict', 'memory-superseded');
+  });
+
+  it('R-M11 goes into one other, once', () => {
+    given(written())
+      .when(supersede({ if_match: 1 }))
+      .then({ type: 'MemorySuperseded', data: { version: 1, into } });
+    expect(given(written()).when(supersede()).again()).toEqual([]);
+    given(written(), superseded)
+      .when(supersede({ into: other }))
+      .thenFails('conflict', 'memory-superseded');
+    given().when(supersede()).thenFails('not-found', 'memory-not-found');
+  });
+
+  it('R-M11 that was superseded comes back by a restore or a new version, and not by itself', () => {
+    given(written(), superseded)
+      .when({ type: 'RestoreMemory', ...address })
+      .then({ type: 'MemoryRestored', data: { version: 1 } });
+    given(written(), superseded)
+      .when(put({ value: { taste: 'decaf' } }))
+      .then({ type: 'MemoryWritten', data: { version: 2 } });
+    given(written(), superseded).when(put()).thenNothing();
+    expect(
+      given(written(), superseded)
+        .when({ type: 'RestoreMemory', ...address })
+        .again(),
+    ).toEqual([]);
+  });
+
+  it('R-M12 is archived once, and what went into another one is away already', () => {
+    const archive: MemoryCommand = { type: 'ArchiveMemory', ...address };
+    given(written())
+      .when(archive)
+      .then({ type: 'MemoryArchived', data: { version: 1 } });
+    expect(given(written()).when(archive).again()).toEqual([]);
+    given(written(), superseded).when(archive).thenNothing();
+    given().when(archive).thenFails('not-found', 'memory-not-found');
+  });
+
+  it('R-M11 is flagged once for each conflict, and says how many are left when somebody has looked', () => {
+    const flag = (conflict_id: string): MemoryEvent => ({
+      type: 'MemoryFlagged',
+      data: { ...address, version: 1, conflict_id },
+    });
+    const review: MemoryCommand = { type: 'ReviewMemory', ...address, conflict_id: 'a' };
+    expect(
+      given(written())
+        .when({ type: 'FlagMemory', ...address, conflict_id: 'a' })
+        .again(),
+    ).toEqual([]);
+    given(written(), flag('a'), flag('b'))
+      .when(review)
+      .then({ type: 'MemoryReviewed', data: { conflict_id: 'a', flags_left: 1 } });
+    given(written(), flag('b')).when(review).thenNothing();
+    given(written(), flag('a'), written({ version: 2 }))
+      .when(review)
+      .thenNothing();
+  });
 });

@@ -7,6 +7,7 @@ import {
   versionConflict,
   type About,
   type Decider,
+  type DomainError,
   type JsonObject,
 } from '#kernel';
 import {
@@ -52,10 +53,28 @@ export type MemoryCommand =
   | ({ type: 'RestoreMemory'; rollback?: { version: number; content: MemoryContent } } & Address)
   /** Lets a version fade that is seen to be too old; nothing happens when it is not what is there any more. */
   | ({ type: 'ExpireMemory'; version: number; reason: ExpiryReason } & Address)
-  | ({ type: 'PublishMemory'; source: MemoryRef; content: MemoryContent } & Address);
+  | ({ type: 'PublishMemory'; source: MemoryRef; content: MemoryContent } & Address)
+  /** Writes what several memories came to. `from` may name versions of this very address. */
+  | ({ type: 'ConsolidateMemory'; content: MemoryContent; expires_at: string | null; from: MemoryRef[] } & Address)
+  | ({ type: 'SupersedeMemory'; into: MemoryRef } & Address)
+  | ({ type: 'ArchiveMemory' } & Address)
+  | ({ type: 'FlagMemory'; conflict_id: string } & Address)
+  | ({ type: 'ReviewMemory'; conflict_id: string } & Address);
 
 export type MemoryState =
-  { held: false } | (MemoryContent & { held: true; deleted: boolean; version: number; entry_id: number } & Life);
+  | { held: false }
+  | (MemoryContent & {
+      held: true;
+      deleted: boolean;
+      version: number;
+      entry_id: number;
+      /** The version that it went into. */
+      superseded: MemoryRef | null;
+      archived: boolean;
+      /** Conflicts that somebody has to look at. */
+      flags: string[];
+      consolidated_from: MemoryRef[];
+    } & Life);
 
 interface Life {
   ttl_seconds: number | null;
@@ -78,6 +97,8 @@ export const memoryWith = (episodicTtl: number): Decider<MemoryCommand, MemoryEv
     const address = `${namespace}/${key}`;
     const alive = state.held && !state.deleted && !hasEnded(state, time) ? state : undefined;
     const ttlOf = (type: MemoryType): number | null => (type === 'episodic' ? episodicTtl : null);
+    // Of a consolidation that has happened, the version that it was made on is gone.
+    if (command.type === 'ConsolidateMemory' && alive !== undefined && isMadeOf(alive, command)) return [];
     if (command.if_match !== undefined && command.if_match !== alive?.version) {
       throw versionConflict(address, `version ${command.if_match}`, alive?.version ?? null);
     }
@@ -109,10 +130,11 @@ export const memoryWith = (episodicTtl: number): Decider<MemoryCommand, MemoryEv
       case 'RestoreMemory': {
         if (!state.held) throw notFound('memory', address);
         const { rollback } = command;
+        const setAside = state.superseded !== null || state.archived;
         if (rollback !== undefined) {
           if (rollback.version > state.version)
             throw invalid('version', `is ${rollback.version}, but the newest is ${state.version}`);
-          if (alive !== undefined && sameContent(alive, rollback.content)) return [];
+          if (alive !== undefined && !setAside && sameContent(alive, rollback.content)) return [];
           const data = {
             ...rollback.content,
             ...lasting(state.ttl_seconds, time),
@@ -122,7 +144,7 @@ export const memoryWith = (episodicTtl: number): Decider<MemoryCommand, MemoryEv
           };
           return [written(command, state, { ...data, operation: 'restore' })];
         }
-        if (alive !== undefined) return [];
+        if (alive !== undefined && !setAside) return [];
         if (hasEnded(state, time)) {
           // What it was would end at once: it begins another life.
           const { memory_type, value, metadata, ttl_seconds, version } = state;
@@ -163,6 +185,45 @@ export const memoryWith = (episodicTtl: number): Decider<MemoryCommand, MemoryEv
         };
         return [written(command, state, { ...data, operation: 'publish' })];
       }
+      case 'ConsolidateMemory': {
+        const { content, from, expires_at } = command;
+        // Whoever consolidates has seen what is there, or believes that nothing is.
+        if (alive !== undefined && command.if_match === undefined)
+          throw conflict('memory-exists', `${address} holds a memory already.`, 'Scan again.');
+        if (alive?.superseded) throw superseded(address, alive.superseded);
+        const ttl_seconds = expires_at === null ? null : secondsBetween(time, expires_at);
+        const data = { ...content, ttl_seconds, expires_at, task_id: null, session_id: null, consolidated_from: from };
+        return [written(command, state, { ...data, operation: 'consolidate' })];
+      }
+      case 'SupersedeMemory': {
+        if (alive === undefined) throw notFound('memory', address);
+        const { into } = command;
+        if (alive.superseded !== null) {
+          if (canonicalJson(alive.superseded) === canonicalJson(into)) return [];
+          throw superseded(address, alive.superseded);
+        }
+        const data = { namespace, key, version: alive.version, into };
+        return [{ type: 'MemorySuperseded', data, about: about(namespace, 'consolidate', alive.entry_id) }];
+      }
+      case 'ArchiveMemory': {
+        if (alive === undefined) throw notFound('memory', address);
+        if (alive.archived || alive.superseded !== null) return [];
+        const data = { namespace, key, version: alive.version };
+        return [{ type: 'MemoryArchived', data, about: about(namespace, 'consolidate', alive.entry_id) }];
+      }
+      case 'FlagMemory': {
+        if (alive === undefined) throw notFound('memory', address);
+        const { conflict_id } = command;
+        if (alive.flags.includes(conflict_id)) return [];
+        const data = { namespace, key, version: alive.version, conflict_id };
+        return [{ type: 'MemoryFlagged', data, about: about(namespace, 'consolidate', alive.entry_id) }];
+      }
+      case 'ReviewMemory': {
+        const { conflict_id } = command;
+        if (!state.held || !state.flags.includes(conflict_id)) return [];
+        const data = { namespace, key, version: state.version, conflict_id, flags_left: state.flags.length - 1 };
+        return [{ type: 'MemoryReviewed', data, about: about(namespace, 'consolidate', state.entry_id) }];
+      }
     }
   },
 
@@ -180,13 +241,27 @@ export const memoryWith = (episodicTtl: number): Decider<MemoryCommand, MemoryEv
           metadata,
           ttl_seconds,
           expires_at,
+          superseded: null,
+          archived: false,
+          flags: [],
+          consolidated_from: event.data.consolidated_from ?? [],
         };
       }
       case 'MemoryDeleted':
       case 'MemoryExpired':
         return state.held ? { ...state, deleted: true } : state;
       case 'MemoryRestored':
-        return state.held ? { ...state, deleted: false } : state;
+        return state.held ? { ...state, deleted: false, superseded: null, archived: false } : state;
+      case 'MemorySuperseded':
+        return state.held ? { ...state, superseded: event.data.into } : state;
+      case 'MemoryArchived':
+        return state.held ? { ...state, archived: true } : state;
+      case 'MemoryFlagged':
+        return state.held ? { ...state, flags: [...state.flags, event.data.conflict_id] } : state;
+      case 'MemoryReviewed': {
+        const { conflict_id } = event.data;
+        return state.held ? { ...state, flags: state.flags.filter((flag) => flag !== conflict_id) } : state;
+      }
     }
   },
 });
@@ -194,15 +269,15 @@ export const memoryWith = (episodicTtl: number): Decider<MemoryCommand, MemoryEv
 export const memory = memoryWith(EPISODIC_TTL_SECONDS);
 
 function written(
-  { namespace, key, ...command }: MemoryCommand,
+  { namespace, key, if_match: seen, ...command }: MemoryCommand,
   state: MemoryState,
-  content: Omit<MemoryWritten['data'], 'namespace' | 'key' | 'version'>,
+  content: Omit<MemoryWritten['data'], 'namespace' | 'key' | 'version' | 'seen'>,
 ): MemoryWritten {
   const version = state.held ? state.version + 1 : 1;
   return {
     type: 'MemoryWritten',
     actor: 'actor' in command ? command.actor : undefined,
-    data: { namespace, key, version, ...content },
+    data: { namespace, key, version, ...content, ...(seen === undefined ? {} : { seen }) },
     about: {
       ...about(namespace, content.operation, 'self'),
       task_id: content.task_id,
@@ -210,6 +285,9 @@ function written(
     },
   };
 }
+
+const superseded = (address: string, { namespace, key, version }: MemoryRef): DomainError =>
+  conflict('memory-superseded', `${address} went into ${namespace}/${key} version ${version}.`, 'Restore it first.');
 
 const about = (
   memory_namespace: string,
@@ -220,6 +298,11 @@ const about = (
   memory_operation,
   memory_entry_id,
 });
+
+const isMadeOf = (
+  alive: MemoryContent & { consolidated_from: MemoryRef[] },
+  { from, content }: Extract<MemoryCommand, { type: 'ConsolidateMemory' }>,
+): boolean => sameContent(alive, content) && canonicalJson(alive.consolidated_from) === canonicalJson(from);
 
 const sameContent = (one: MemoryContent, other: MemoryContent): boolean =>
   one.memory_type === other.memory_type &&

@@ -20,7 +20,7 @@ export type MemoryWritten = DomainEvent<
     memory_type: MemoryType;
     value: JsonObject;
     metadata: JsonObject;
-    operation: Extract<MemoryOperation, 'create' | 'update' | 'restore' | 'publish'>;
+    operation: Extract<MemoryOperation, 'create' | 'update' | 'restore' | 'publish' | 'consolidate'>;
     ttl_seconds: number | null;
     /** ISO-8601 UTC; `null`: it never expires. */
     expires_at: string | null;
@@ -29,19 +29,43 @@ export type MemoryWritten = DomainEvent<
     /** The version whose content this one has again. */
     restored_from?: number;
     published_from?: MemoryRef;
+    /** The versions that this one was made of. */
+    consolidated_from?: MemoryRef[];
+    /** The version that the writer said it had seen. */
+    seen?: number;
   }
 >;
 
 export type MemoryDeleted = DomainEvent<'MemoryDeleted', MemoryRef>;
 
-/** A deletion taken back; the content is the one it had. */
+/** What took it away is taken back: a deletion, that it was superseded, that it was archived. The content is the one it had. */
 export type MemoryRestored = DomainEvent<'MemoryRestored', MemoryRef>;
 
 /** It has faded: its life time was over, or somebody had those expire that are as old. Can be restored like a deleted one. */
 export type MemoryExpired = DomainEvent<'MemoryExpired', MemoryRef & { reason: ExpiryReason }>;
 export type ExpiryReason = 'ttl' | 'age';
 
-export type MemoryEvent = MemoryWritten | MemoryDeleted | MemoryRestored | MemoryExpired;
+/** Its content stands in another memory now: it leaves lists and searches, and can still be read. */
+export type MemorySuperseded = DomainEvent<'MemorySuperseded', MemoryRef & { into: MemoryRef }>;
+
+/** It has not been needed for long: it leaves lists and searches, and can still be read. */
+export type MemoryArchived = DomainEvent<'MemoryArchived', MemoryRef>;
+
+/** It is part of a conflict that somebody has to look at. */
+export type MemoryFlagged = DomainEvent<'MemoryFlagged', MemoryRef & { conflict_id: string }>;
+
+/** Somebody has looked; how many other conflicts it is still part of. */
+export type MemoryReviewed = DomainEvent<'MemoryReviewed', MemoryRef & { conflict_id: string; flags_left: number }>;
+
+export type MemoryEvent =
+  | MemoryWritten
+  | MemoryDeleted
+  | MemoryRestored
+  | MemoryExpired
+  | MemorySuperseded
+  | MemoryArchived
+  | MemoryFlagged
+  | MemoryReviewed;
 
 export const memoryCatalog: Record<MemoryEvent['type'], EventCatalog[string]> = {
   MemoryWritten: {
@@ -52,6 +76,10 @@ export const memoryCatalog: Record<MemoryEvent['type'], EventCatalog[string]> = 
   MemoryDeleted: { version: 1 },
   MemoryRestored: { version: 1 },
   MemoryExpired: { version: 1 },
+  MemorySuperseded: { version: 1 },
+  MemoryArchived: { version: 1 },
+  MemoryFlagged: { version: 1 },
+  MemoryReviewed: { version: 1 },
 };
 
 /** When something written at `time` (ISO-8601) ends after `ttlSeconds`. */

@@ -69,6 +69,9 @@ describe('The projection of memories', () => {
       published_from: '{"key":"coffee","namespace":"session:s1","version":4}',
       consolidated_into: null,
       requires_review: 0,
+      is_archived: 0,
+      consolidated_from: null,
+      seen_version: null,
       replaced_at: null,
     });
   });

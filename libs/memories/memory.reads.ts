@@ -22,6 +22,9 @@ export interface Memory {
   published_from: MemoryRef | null;
   /** Id of the memory that this one went into. */
   consolidated_into: number | null;
+  /** The versions that this one was made of. */
+  consolidated_from: MemoryRef[] | null;
+  is_archived: boolean;
   requires_review: boolean;
 }
 
@@ -30,16 +33,39 @@ interface MemoryRow {
   memory: string;
 }
 
-const memoryJson = (isDeleted: Sql): Sql => sql`json_object('id', id, 'namespace', namespace, 'key', key,
+/** What is told by columns for now, by intervals for the past. */
+interface Standing {
+  isDeleted: Sql;
+  into: Sql;
+  isArchived: Sql;
+  requiresReview: Sql;
+}
+
+const memoryJson = ({
+  isDeleted,
+  into,
+  isArchived,
+  requiresReview,
+}: Standing): Sql => sql`json_object('id', id, 'namespace', namespace, 'key', key,
     'value', json(value), 'memory_type', memory_type, 'version', version, 'is_deleted', json(iif(${isDeleted}, 'true', 'false')),
     'metadata', json(metadata), 'created_by', created_by, 'updated_by', updated_by, 'created_at', created_at,
     'updated_at', updated_at, 'expires_at', expires_at, 'task_id', task_id, 'session_id', session_id,
-    'published_from', json(published_from), 'consolidated_into', consolidated_into,
-    'requires_review', json(iif(requires_review, 'true', 'false'))) AS memory`;
+    'published_from', json(published_from), 'consolidated_into', ${into}, 'consolidated_from', json(consolidated_from),
+    'is_archived', json(iif(${isArchived}, 'true', 'false')),
+    'requires_review', json(iif(${requiresReview}, 'true', 'false'))) AS memory`;
 
+const NOT: Sql = { text: '0', params: [] };
 /** What has ended by `now` is gone, whether or not that has become an event yet. */
-const memoryNow = (now: string): Sql =>
-  memoryJson(sql`is_deleted OR (replaced_at IS NULL AND coalesce(expires_at <= ${now}, 0))`);
+const standingNow = (now: string): Standing => ({
+  isDeleted: sql`is_deleted OR (replaced_at IS NULL AND coalesce(expires_at <= ${now}, 0))`,
+  into: sql`consolidated_into`,
+  isArchived: sql`is_archived`,
+  requiresReview: sql`requires_review`,
+});
+const memoryNow = (now: string): Sql => memoryJson(standingNow(now));
+
+/** Before all times: whatever may have ended since, what is asked for is shown as it was written. */
+export const AS_WRITTEN = '';
 
 export interface MemoryInput {
   namespace: string;
@@ -74,8 +100,8 @@ export const memoryVersion = defineRead('memories.version', (db, id: number): Me
   return row === undefined ? null : toMemory(row);
 });
 
-const NOT_DELETED: Sql = { text: '0', params: [] };
-const MADE = sql`SELECT ${memoryJson(NOT_DELETED)} FROM memory_entries WHERE id = ${null}`.text;
+const FRESH: Standing = { isDeleted: NOT, into: sql`NULL`, isArchived: NOT, requiresReview: NOT };
+const MADE = sql`SELECT ${memoryJson(FRESH)} FROM memory_entries WHERE id = ${null}`.text;
 const asMade = (id: number): Sql => ({ text: MADE, params: [id] });
 
 function find(db: Reader, { namespace, key, version, as_of, now }: MemoryInput): Memory | undefined {
@@ -105,13 +131,19 @@ const memoryJsonAt = (asOf: number | undefined, now: string): Sql =>
 
 /** Whether a memory was deleted at a position is told by its deletions, not by the flag, which tells of now. */
 const memoryAsOf = (asOf: number, now: string): Sql =>
-  memoryJson(
-    sql`${deletedAt(asOf)} OR ((replaced_at IS NULL OR replaced_at > ${asOf}) AND coalesce(expires_at <= ${now}, 0))`,
-  );
+  memoryJson({
+    isDeleted: sql`${deletedAt(asOf)} OR ((replaced_at IS NULL OR replaced_at > ${asOf}) AND coalesce(expires_at <= ${now}, 0))`,
+    into: sql`(SELECT k.into_id FROM memory_marks k WHERE k.mark = 'superseded' AND ${markedAt(asOf)})`,
+    isArchived: sql`EXISTS (SELECT 1 FROM memory_marks k WHERE k.mark = 'archived' AND ${markedAt(asOf)})`,
+    requiresReview: sql`EXISTS (SELECT 1 FROM memory_marks k WHERE k.mark = 'review' AND ${markedAt(asOf)})`,
+  });
 
 const deletedAt = (asOf: number): Sql =>
   sql`EXISTS (SELECT 1 FROM memory_deletions d WHERE d.namespace = m.namespace AND d.key = m.key
                 AND d.id <= ${asOf} AND (d.restored_at IS NULL OR d.restored_at > ${asOf}))`;
+
+const markedAt = (asOf: number): Sql =>
+  sql`k.entry_id = m.id AND k.id <= ${asOf} AND (k.ended_at IS NULL OR k.ended_at > ${asOf})`;
 
 export interface HistoryInput {
   namespace: string;
@@ -145,6 +177,8 @@ export interface MemoriesFilter {
   /** ISO-8601 UTC, inclusive. */
   updated_before?: string;
   include_deleted?: boolean;
+  /** Also those that went into another one, and those that were archived. */
+  include_superseded?: boolean;
   filter?: Json;
 }
 
@@ -225,16 +259,22 @@ export function memoryConditions(filter: MemoriesFilter & Moment): Sql[] {
   if (as_of === undefined) {
     conditions.push(sql`replaced_at IS NULL`);
     if (filter.include_deleted !== true) conditions.push(sql`is_deleted = 0`);
+    if (filter.include_superseded !== true) conditions.push(sql`consolidated_into IS NULL AND is_archived = 0`);
   } else {
     conditions.push(sql`id <= ${as_of}`, sql`(replaced_at IS NULL OR replaced_at > ${as_of})`);
     if (filter.include_deleted !== true) conditions.push(sql`NOT ${deletedAt(as_of)}`);
+    if (filter.include_superseded !== true) {
+      conditions.push(
+        sql`NOT EXISTS (SELECT 1 FROM memory_marks k WHERE k.mark IN ('superseded', 'archived') AND ${markedAt(as_of)})`,
+      );
+    }
   }
   if (filter.include_deleted !== true) conditions.push(sql`(expires_at IS NULL OR expires_at > ${now})`);
   if (filter.filter !== undefined) conditions.push(compileFilter(filter.filter, memoryField, FILTER_FIELDS));
   return conditions;
 }
 
-function inNamespace(namespacePrefix: string): Sql {
+export function inNamespace(namespacePrefix: string): Sql {
   const { prefix, from, to } = below(namespacePrefix);
   return sql`(namespace = ${prefix} OR (namespace >= ${from} AND namespace < ${to}))`;
 }
@@ -261,7 +301,15 @@ export function memoryField(name: string): Field | undefined {
   const path = name.split('.');
   const json = path[0] === 'value' || path[0] === 'metadata' ? path.shift()! : 'metadata';
   // These are fields of a memory, but not ones that a filter can ask for.
-  const reserved = ['id', 'is_deleted', 'consolidated_into', 'requires_review', 'published_from'].includes(name);
+  const reserved = [
+    'id',
+    'is_deleted',
+    'is_archived',
+    'consolidated_into',
+    'consolidated_from',
+    'requires_review',
+    'published_from',
+  ].includes(name);
   const usable = path.length > 0 && path.every((part) => part !== '' && !/["\\]/.test(part) && !part.startsWith('$'));
   return usable && !reserved ? { json: `m.${json}`, path } : undefined;
 }
@@ -333,7 +381,11 @@ export const namespacesPage = defineRead('memories.namespaces', (db, input: Name
   const { prefix, suffix, max_depth, now, limit, cursor } = input;
   const list = ['namespaces', prefix, suffix, max_depth];
   const [last] = decodeCursor<[string]>(list, cursor) ?? [];
-  const conditions = [sql`replaced_at IS NULL`, sql`is_deleted = 0`];
+  const conditions = [
+    sql`replaced_at IS NULL`,
+    sql`is_deleted = 0`,
+    sql`consolidated_into IS NULL AND is_archived = 0`,
+  ];
   // The segments before the first wildcard narrow the range that is read.
   const fixed = prefix?.split(':').slice(0, firstWildcard(prefix)).join(':');
   if (fixed !== undefined && fixed !== '') conditions.push(inNamespace(fixed));

@@ -19,9 +19,12 @@ export { closeness, RefusedTexts, type Embedder, type QueryMeaning, type QueryVe
 export { fillVectors, type FillPorts, type Filling } from './fill.js';
 export { fuseRanks, fuseWeighted, DEFAULT_WEIGHTS, type Weights } from './fuse.js';
 export { LocalEmbedder } from './local-embedder.js';
+export { hashOf } from './hash.js';
+export { codesOf, cosineOf } from './likeness.js';
 export { Meaning } from './meaning.js';
 export { halved, type HalvedSearch } from './halves.js';
 export { sequenceOf } from './neighbours.js';
+export { OllamaChat, type Chat } from './ollama-chat.js';
 export { OllamaEmbedder } from './ollama-embedder.js';
 export { feedback } from './feedback.decider.js';
 export { FEEDBACK_SIGNALS, type FeedbackSignal } from './feedback.events.js';

@@ -4,6 +4,7 @@ import { Ajv2020 } from 'ajv/dist/2020.js';
 import { plainToInstance } from 'class-transformer';
 import { validateSync } from 'class-validator';
 import { FeedQuery, ListAuditEventsQuery, VerifyBody } from '../../apps/api/audit.dto.js';
+import * as consolidationDtos from '../../apps/api/consolidation.dto.js';
 import * as documentDtos from '../../apps/api/documents.dto.js';
 import * as memoryDtos from '../../apps/api/memories.dto.js';
 import { ConfigureJobBody, RunJobBody } from '../../apps/api/jobs.dto.js';
@@ -237,6 +238,35 @@ describe('The OpenAPI document', () => {
     await ask('GET', '/v1/namespaces?limit=0');
   });
 
+  it('R-O8 describes every answer of consolidation', async () => {
+    const m = '/v1/memories';
+    await ask('PUT', `${m}/user:twice:a/k`, { value: { text: 'one' } });
+    await ask('PUT', `${m}/user:twice:b/k`, { value: { text: 'two' } });
+    const { body } = await ask('POST', `${m}/consolidate`, { namespace_prefix: 'user:twice', strategy: 'manual' });
+    await ask('POST', `${m}/consolidate`, { namespace_prefix: 'user:twice', strategy: 'guess' });
+    const operation = `/v1/operations/${(body as { id: string }).id}`;
+    for (let looked = 0; looked < 400; looked++) {
+      const { status } = (await ask('GET', operation)).body as { status: string };
+      if (status === 'succeeded') break;
+      await new Promise((resolve) => setTimeout(resolve, 25));
+    }
+    const page = await ask('GET', `${m}/conflicts?namespace_prefix=user:twice&status=open&limit=1`);
+    await ask('GET', `${m}/conflicts?status=lost`);
+    const [{ id }] = (page.body as { items: { id: string }[] }).items as [{ id: string }];
+    await ask('GET', `${m}/conflicts/${id}`);
+    await ask('GET', `${m}/conflicts/none`);
+    await ask('POST', `${m}/conflicts/${id}/resolve`, { strategy: 'manual' });
+    await ask('POST', `${m}/conflicts/${id}/resolve`, { strategy: 'merge' });
+    await ask('GET', `${m}?namespace_prefix=user:twice&include_superseded=true`);
+    await ask('GET', `${m}/conflicts?namespace_prefix=user:twice`);
+    await ask('POST', `${m}/summarise`);
+    await ask('POST', `${m}/summarise`, { older_than_days: 0 });
+    await ask('POST', `${m}/archive`, { namespace_prefix: 'user:none', dry_run: true });
+    await ask('POST', `${m}/archive`, { older_than_days: 0 });
+    await ask('POST', `${m}/user:twice:b/k/archive`);
+    await ask('POST', `${m}/user:twice:b/none/archive`);
+  });
+
   it('R-O8 describes every answer of searches', async () => {
     const m = '/v1/memories';
     await ask('PUT', `${m}/user:doc/sought`, { value: { text: 'Coffee in the morning' } });
@@ -405,6 +435,27 @@ describe('The OpenAPI document', () => {
           explain: true,
         },
       ],
+      [
+        'ConsolidateMemoriesBody',
+        consolidationDtos.ConsolidateMemoriesBody,
+        { namespace_prefix: 'user:a', strategy: 'merge', dry_run: true },
+      ],
+      [
+        'SummariseEpisodesBody',
+        consolidationDtos.SummariseEpisodesBody,
+        { namespace_prefix: 'user:a', older_than_days: 1, llm: true, dry_run: true },
+      ],
+      [
+        'ArchiveMemoriesBody',
+        consolidationDtos.ArchiveMemoriesBody,
+        { namespace_prefix: 'user:a', memory_type: 'episodic', older_than_days: 1, dry_run: true },
+      ],
+      ['ResolveConflictBody', consolidationDtos.ResolveConflictBody, { strategy: 'manual', value: {} }],
+      [
+        'GET /v1/memories/conflicts',
+        consolidationDtos.ListConflictsQuery,
+        { namespace_prefix: 'user:a', status: 'open', kind: 'same_key', limit: 1, cursor: 'c' },
+      ],
       ['FeedbackBody', FeedbackBody, { result_id: 1, signal: 'click' }],
       ['VerifyBody', VerifyBody, { from: 1, to: 2 }],
       [
@@ -435,6 +486,7 @@ describe('The OpenAPI document', () => {
           updated_after: '2026-01-01',
           updated_before: '2026-01-01',
           include_deleted: true,
+          include_superseded: true,
           filter: '{}',
           as_of: '1',
           limit: 1,

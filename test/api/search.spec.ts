@@ -468,7 +468,8 @@ describe('R-D6 Search over REST', () => {
 
     it('becomes metrics: clicks, how far up they were, and the share that helped', async () => {
       await settled();
-      for (let looked = 0; looked < 100 && (await metric('abathur_search_helpful_ratio')) === 0; looked++) {
+      const last = 'abathur_search_feedback{source="memory",mode="hybrid",signal="not_helpful"}';
+      for (let looked = 0; looked < 400 && (await metric(last)) !== 1; looked++) {
         await new Promise((resolve) => setTimeout(resolve, 50));
       }
       expect(await metric('abathur_search_feedback{source="memory",mode="hybrid",signal="click"}')).toBe(1);

@@ -2,7 +2,7 @@ import { decideStep, type SqliteAuditLog, type Step } from '#audit-log';
 import { DomainError, streamName, type Json, type JsonObject } from '#kernel';
 import { document, DOCUMENT_TYPES, readDocument } from '#documents';
 import { job } from '#jobs';
-import { memory, MEMORY_TYPES } from '#memories';
+import { conflict, CONFLICT_KINDS, memory, MEMORY_TYPES } from '#memories';
 import { feedback, FEEDBACK_SIGNALS } from '#search';
 import { session, SESSION_STATUSES, EVENT_TYPES, type NewSessionEvent, type StateDelta } from '#sessions';
 import { caller } from './house.js';
@@ -53,6 +53,8 @@ function work(choose: Chooser, timestamp: string, n: number): Step[] {
   if (n % 100 === 50) return [configure(n)];
   if (choose.chance(0.08)) return fork(choose, timestamp);
   if (choose.chance(0.08)) return [documentStep(choose)];
+  if (n % 7 === 3) return [setAside(choose)];
+  if (n % 20 === 8) return [dispute(choose, n)];
   return Array.from({ length: choose.chance(0.15) ? 3 : 1 }, () => step(choose, timestamp));
 }
 
@@ -113,6 +115,42 @@ function write(choose: Chooser, address: { namespace: string; key: string }): St
     },
     { requires: session_id === undefined ? [] : [streamName('session', session_id)] },
   );
+}
+
+/** A memory goes into another one, is archived, or is to be looked at; or is what others went into. */
+function setAside(choose: Chooser): Step {
+  const address = { namespace: choose.one(NAMESPACES), key: choose.one(KEYS) };
+  const into = { namespace: choose.one(NAMESPACES), key: choose.one(KEYS), version: 1 };
+  const conflict_id = `conflict-${choose.below(5)}`;
+  switch (choose.below(6)) {
+    case 0:
+      return decideStep(memory, {
+        type: 'ConsolidateMemory',
+        ...address,
+        if_match: choose.below(3) + 1,
+        content: content(choose),
+        expires_at: choose.chance(0.5) ? null : '2027-01-01T00:00:00.000Z',
+        from: [into],
+      });
+    case 1:
+      return decideStep(memory, { type: 'SupersedeMemory', ...address, into });
+    case 2:
+      return decideStep(memory, { type: 'ArchiveMemory', ...address });
+    case 3:
+      return decideStep(memory, { type: 'ReviewMemory', ...address, conflict_id });
+    default:
+      return decideStep(memory, { type: 'FlagMemory', ...address, conflict_id });
+  }
+}
+
+/** A conflict is found, and settled some time later. */
+function dispute(choose: Chooser, n: number): Step {
+  const members = [1, 2].map((version) => ({ namespace: choose.one(NAMESPACES), key: choose.one(KEYS), version }));
+  const conflict_id = `dispute-${n % 400 < 200 ? n : n - 200}`;
+  const [kind, namespace, reason] = [choose.one(CONFLICT_KINDS), 'user:alice', 'They say the same.'];
+  return n % 400 < 200
+    ? decideStep(conflict, { type: 'ReportConflict', conflict_id, kind, namespace, members, reason })
+    : decideStep(conflict, { type: 'ResolveConflict', conflict_id, strategy: 'merge', result: members[0]! });
 }
 
 function create(choose: Chooser, session_id: string, forked_from?: { session_id: string; version: number }): Step {
