@@ -2,6 +2,7 @@ import { Module, type DynamicModule } from '@nestjs/common';
 import { APP_FILTER } from '@nestjs/core';
 import { type House } from '#assembly';
 import { AssemblyModule } from '#assembly/module';
+import { AgentsController } from './agents.controller.js';
 import { AuditController } from './audit.controller.js';
 import { DocumentsController } from './documents.controller.js';
 import { HealthController, HOUSE } from './health.controller.js';
@@ -9,11 +10,13 @@ import { Draining } from './http/draining.js';
 import { ProblemFilter } from './http/problem.filter.js';
 import { JobsController } from './jobs.controller.js';
 import { ConsolidationController } from './consolidation.controller.js';
+import { LearningController } from './learning.controller.js';
 import { MemoriesController } from './memories.controller.js';
 import { NamespacesController } from './namespaces.controller.js';
 import { OperationsController } from './operations.controller.js';
 import { SearchController } from './search.controller.js';
 import { SessionsController } from './sessions.controller.js';
+import { TasksController } from './tasks.controller.js';
 
 @Module({})
 export class ApiModule {
@@ -25,8 +28,11 @@ export class ApiModule {
         SessionsController,
         ConsolidationController,
         MemoriesController,
+        LearningController,
         NamespacesController,
         DocumentsController,
+        TasksController,
+        AgentsController,
         OperationsController,
         JobsController,
         SearchController,

@@ -38,8 +38,14 @@ export class Rest {
     return this.ask('GET', path);
   }
 
-  post<T>(path: string, body: object): Promise<Answer<T>> {
-    return this.ask('POST', path, JSON.stringify(body), 'application/json');
+  post<T>(path: string, body?: object): Promise<Answer<T>> {
+    return body === undefined
+      ? this.ask('POST', path)
+      : this.ask('POST', path, JSON.stringify(body), 'application/json');
+  }
+
+  delete(path: string): Promise<Answer<null>> {
+    return this.ask('DELETE', path);
   }
 
   put<T>(path: string, body: object): Promise<Answer<T>> {
@@ -48,7 +54,20 @@ export class Rest {
 
   postLines<T>(path: string, lines: object[]): Promise<Answer<T>> {
     const text = lines.map((line) => `${JSON.stringify(line)}\n`).join('');
-    return this.ask('POST', path, text, 'application/x-ndjson');
+    return this.postText(path, text);
+  }
+
+  /** Lines that are there already. */
+  postText<T>(path: string, lines: string): Promise<Answer<T>> {
+    return this.ask('POST', path, lines, 'application/x-ndjson');
+  }
+
+  /** An answer that is too long to hold, as it comes. */
+  async stream(path: string): Promise<AsyncIterable<Uint8Array>> {
+    const response = await this.send('GET', path);
+    if (!response.ok || response.headers.get('content-type')?.startsWith('application/x-ndjson') !== true)
+      await this.read(response);
+    return response.body!;
   }
 
   /** All items of a list, page by page. */
@@ -92,6 +111,7 @@ export class Rest {
   private async read<T>(response: Response): Promise<Answer<T>> {
     const { status } = response;
     const type = response.headers.get('content-type') ?? '';
+    if (status === 204) return { status, body: null as T };
     if (response.ok && type.startsWith('application/json')) return { status, body: (await response.json()) as T };
     if (!type.startsWith('application/problem+json')) {
       throw new Failure(

@@ -6,6 +6,7 @@ import { jobs } from '#jobs';
 import { memories } from '#memories';
 import { search } from '#search';
 import { sessions } from '#sessions';
+import { work } from '#work';
 
 /** Events per type and hour, in table `metrics`: what the house has been busy with, for as long as it has stood. */
 const count = ({ type, time }: Recorded): Sql[] => [
@@ -14,7 +15,7 @@ const count = ({ type, time }: Recorded): Sql[] => [
       ON CONFLICT (name, timestamp, labels) DO UPDATE SET value = value + 1`,
 ];
 
-const types = [sessions, memories, documents, jobs, search([])].flatMap(({ catalog }) => Object.keys(catalog));
+const types = [sessions, memories, documents, work, jobs, search([])].flatMap(({ catalog }) => Object.keys(catalog));
 
 export const activityProjector: Projector = {
   name: 'activity',

@@ -12,8 +12,10 @@ import { Meaning, OllamaChat, SearchIds } from '#search';
 import { SearchModule } from '#search/module';
 import { ReaderPool, ReadSide } from '#storage';
 import { Log, Metrics } from '#telemetry';
+import { WorkModule } from '#work/module';
 import { Config } from './config.js';
-import type { House } from './open-house.js';
+import type { House } from './house.js';
+import { learningHandlers } from './learning.commands.js';
 
 /** An open house as Nest providers: the tokens are the classes themselves. */
 @Module({})
@@ -36,9 +38,26 @@ export class AssemblyModule {
     return {
       module: AssemblyModule,
       global: true,
-      imports: [CqrsModule.forRoot(), AuditLogModule, SessionsModule, MemoriesModule, DocumentsModule, SearchModule],
-      providers,
+      imports: [
+        CqrsModule.forRoot(),
+        AuditLogModule,
+        SessionsModule,
+        MemoriesModule,
+        DocumentsModule,
+        WorkModule,
+        SearchModule,
+      ],
+      providers: [...providers, ...learningHandlers],
       exports: [...providers.map(({ provide }) => provide), CqrsModule],
     };
   }
 }
+
+export {
+  GetProcedureOutcomes,
+  RefineProcedure,
+  RollBackProcedure,
+  type EpisodeRef,
+  type ProcedureReport,
+  type Rollback,
+} from './learning.commands.js';

@@ -8,11 +8,14 @@ import { session, sessionsToArchive } from '#sessions';
 import { systemCaller } from './caller.js';
 import { watchDocuments } from './documents.js';
 import { projectors } from './features.js';
-import type { House } from './open-house.js';
+import type { House } from './house.js';
+import { rememberOutcomes } from './remember-outcomes.js';
+import { endStaleTasks } from './stale-tasks.js';
 
 /** How often the loops look for work when there was none, and at most wait after failures, in milliseconds. */
 const CATCH_UP_IDLE = 250;
 const EMBED_IDLE = 250;
+const TASKS_IDLE = 250;
 const HOUSEKEEPING_EVERY = 60_000;
 const JOBS_EVERY = 1000;
 const LONGEST_BACKOFF = 30_000;
@@ -26,6 +29,7 @@ export function startBackground(house: House): () => Promise<void> {
       .filter(({ mode }) => mode === 'catch-up')
       .map(({ name }) => loop(house, `catch-up ${name}`, () => catchUp(house, name), stop.signal)),
     loop(house, 'embed', embedStep(house), stop.signal),
+    loop(house, 'tasks', () => tendTasks(house), stop.signal),
     loop(house, 'housekeeping', () => housekeeping(house), stop.signal),
     loop(house, 'jobs', () => lookAtJobs(house), stop.signal),
   ];
@@ -128,6 +132,12 @@ async function catchUp({ auditLog, metrics, writer, reads }: House, name: string
 async function lookAtJobs({ jobs }: House): Promise<number> {
   await jobs.tick();
   return JOBS_EVERY;
+}
+
+/** Ends attempts that have run out of time, and remembers how tasks ended. */
+async function tendTasks(house: House): Promise<number> {
+  const seen = (await endStaleTasks(house)) + (await rememberOutcomes(house));
+  return seen > 0 ? 0 : TASKS_IDLE;
 }
 
 async function housekeeping(house: House): Promise<number> {

@@ -8,20 +8,23 @@ import { projectionStatus, type Feature, type Projector } from '#projections';
 import { sessions } from '#sessions';
 import type { AnyDecider, EventCatalog } from '#kernel';
 import { readRegistry } from '#storage';
+import { work } from '#work';
 import { activityProjector } from './activity.projector.js';
+import { outcomeReads } from './task-outcome.js';
 
 /** Start reading here: everything the product knows how to decide, project and answer. */
 const features: Feature[] = [
   sessions,
   memories,
   documents,
+  work,
   jobs,
   search([memorySearchable, documentSearchable]),
   {
     catalog: {},
     deciders: [],
     projectors: [activityProjector],
-    reads: [...auditReads, ...operationReads, projectionStatus],
+    reads: [...auditReads, ...outcomeReads, ...operationReads, projectionStatus],
   },
 ];
 

@@ -16,6 +16,8 @@ import { jobsOf } from './jobs.js';
 import type { House } from './open-house.js';
 import { PROJECT_ROOT, VERSION } from './project.js';
 
+export type { House } from './open-house.js';
+
 /** Migrates, then opens: the main thread's reading connection, the reader threads and the writer thread. */
 export async function openHouse(config: Config): Promise<House> {
   const { ABATHUR_DB_PATH: path, ABATHUR_DB_SYNCHRONOUS: synchronous } = config;

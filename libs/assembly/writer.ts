@@ -7,6 +7,7 @@ import { Projections } from '#projections';
 import { parkText, registerModel, retryParked, storeVector, type EmbeddingModel } from '#search';
 import { sql, type Database } from '#storage';
 import { catalog, deciders, projectors, reads } from './features.js';
+import { moveReaction } from './task-outcome.js';
 
 /** How long an idempotency key is remembered, in milliseconds. */
 const COMMIT_MEMORY = 24 * 3600 * 1000;
@@ -65,6 +66,7 @@ export function assembleWriter(db: Database, { episodicTtlDays = 90 }: HouseRule
       'claim-job': (claim) => claimJob(db, claim as ClaimJob),
       'renew-job': (hold) => renewJob(db, hold as HoldJob),
       'end-job': (end) => endJob(db, end as EndJob),
+      'move-reaction': (to) => moveReaction(db, to as Parameters<typeof moveReaction>[1]),
       'forget-commits': (now) => {
         const before = new Date(Date.parse(now as string) - COMMIT_MEMORY).toISOString();
         return db.run(sql`DELETE FROM commits WHERE created_at < ${before}`).changes;

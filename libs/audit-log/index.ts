@@ -27,6 +27,7 @@ export { LogReader } from './log-reader.js';
 export { LogWriter } from './log-writer.js';
 export { SqliteAuditLog } from './sqlite-audit-log.js';
 export {
+  chooseStep,
   decideStep,
   readStep,
   Transactor,

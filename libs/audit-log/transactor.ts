@@ -14,24 +14,38 @@ import type { CommittedEvent } from './audit-log.js';
 import { LogReader } from './log-reader.js';
 import { commitIdOf, committedEvent, type LogWriter } from './log-writer.js';
 
-/** One thing to do in a transaction: decide a command and append what follows, or ask a read. */
+/** What must hold for a command to be decided. */
+export interface Conditions {
+  /** Version that the stream must be at; refused with 412 otherwise. */
+  expected?: number;
+  /** Streams that must exist and be open: what the command refers to. */
+  requires?: string[];
+}
+
+/**
+ * One thing to do in a transaction: decide a command and append what follows, ask a read, or let a read choose the
+ * command that is decided next. Nobody writes between a choice and its decision, so two who ask at once for the next
+ * thing to do never get the same one. A read that answers `null` chooses nothing: then `null` is the result.
+ */
 export type Step =
-  | {
-      decider: string;
-      command: object;
-      /** Version that the stream must be at; refused with 412 otherwise. */
-      expected?: number;
-      /** Streams that must exist and be open: what the command refers to. */
-      requires?: string[];
-    }
-  | { read: string; input: unknown };
+  | ({ decider: string; command: object } & Conditions)
+  | { read: string; input: unknown }
+  | ({ choose: string; input: unknown; by: string } & Conditions);
 
 /** The step that decides a command, with what must hold for it. */
 export const decideStep = <C extends { type: string }>(
   { name }: { name: string; stream(command: C): string },
   command: C,
-  conditions: { expected?: number; requires?: string[] } = {},
+  conditions: Conditions = {},
 ): Step => ({ decider: name, command, ...conditions });
+
+/** The step that lets a read choose the command to decide. */
+export const chooseStep = <C extends { type: string }, I>(
+  { name: by }: { name: string; stream(command: C): string },
+  { name }: Read<I, C | null>,
+  input: I,
+  conditions: Conditions = {},
+): Step => ({ choose: name, input, by, ...conditions });
 
 /** The step that asks a read in the transaction. */
 export const readStep = <I>({ name }: Read<I, unknown>, input: I): Step => ({ read: name, input });
@@ -54,7 +68,7 @@ export interface Decision {
 }
 
 export interface WorkAnswer {
-  /** For each step its {@link Decision}, or the answer of its read. */
+  /** For each step its {@link Decision}, or the answer of its read; `null` where nothing was chosen. */
   results: unknown[];
   /** Position of the last event that this work appended or found. */
   position: number;
@@ -138,8 +152,7 @@ export class Transactor {
     const results: unknown[] = [];
     try {
       for (const step of steps) {
-        if ('decider' in step) touched.push(this.deciders.get(step.decider)!.stream(step.command));
-        results.push(this.perform(step, caller));
+        results.push(this.perform(step, caller, touched));
       }
       return results;
     } catch (error) {
@@ -148,24 +161,39 @@ export class Transactor {
     }
   }
 
-  private perform(step: Step, caller: Caller): unknown {
-    if ('read' in step) {
-      this.onRead();
-      return this.reads.get(step.read)!.run(this.db, step.input);
-    }
-    const decider = this.deciders.get(step.decider)!;
-    const stream = decider.stream(step.command);
+  private perform(step: Step, caller: Caller, touched: string[]): unknown {
+    if ('read' in step) return this.ask(step.read, step.input);
+    if ('decider' in step) return this.decide(step.decider, step.command, step, caller, touched);
+    const command = this.ask(step.choose, step.input) as object | null;
+    return command === null ? null : this.decide(step.by, command, step, caller, touched);
+  }
+
+  private ask(read: string, input: unknown): unknown {
+    this.onRead();
+    return this.reads.get(read)!.run(this.db, input);
+  }
+
+  private decide(
+    name: string,
+    command: object,
+    { expected, requires = [] }: Conditions,
+    caller: Caller,
+    touched: string[],
+  ): Decision {
+    const decider = this.deciders.get(name)!;
+    const stream = decider.stream(command);
+    touched.push(stream);
     const before = this.load(decider, stream);
-    const ids = decider.eventIds?.(step.command) ?? [];
+    const ids = decider.eventIds?.(command) ?? [];
     const given = ids.filter((id) => id !== undefined);
     const found = given.length === 0 ? NONE : this.writer.find(stream, given);
     const repeats = ids.length > 0 && ids.every((id) => id !== undefined && found.has(id));
     // A repetition is recognised before its expectation is held against it.
-    if (step.expected !== undefined && step.expected !== before.version && !repeats) {
-      throw versionConflict(stream, `version ${step.expected}`, before.version === 0 ? null : before.version);
+    if (expected !== undefined && expected !== before.version && !repeats) {
+      throw versionConflict(stream, `version ${expected}`, before.version === 0 ? null : before.version);
     }
-    this.requireOpen(step.requires ?? []);
-    const events = decider.decide(step.command, before.state, {
+    this.requireOpen(requires);
+    const events = decider.decide(command, before.state, {
       time: caller.time,
       actor: caller.actor,
       version: before.version,
@@ -178,7 +206,7 @@ export class Transactor {
       version: after.version,
       position: after.position,
       events: ids.length === 0 ? recorded.map(committedEvent) : inOrder(ids, found, events, recorded),
-    } satisfies Decision;
+    };
   }
 
   private append(stream: string, events: DomainEvent[], version: number, caller: Caller): Recorded[] {

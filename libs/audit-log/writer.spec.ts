@@ -5,13 +5,14 @@ import { memory } from '#memories';
 import { Projections } from '#projections';
 import { session } from '#sessions';
 import { Database, sql } from '#storage';
+import { nextTask, task } from '#work';
 import { caller, directly, openTestHouse, type TestHouse } from '../../test/support/house.js';
 import { verifySlice } from './chain.js';
 import type { NewEvent } from './audit-log.js';
 import { LogReader } from './log-reader.js';
 import { LogWriter } from './log-writer.js';
 import { SqliteAuditLog } from './sqlite-audit-log.js';
-import { decideStep, Transactor, type Decision, type Step, type WorkAnswer } from './transactor.js';
+import { chooseStep, decideStep, Transactor, type Decision, type Step, type WorkAnswer } from './transactor.js';
 import { Writer, type Settled, type WriterRequest } from './writer.js';
 
 const NOW = '2026-01-02T03:04:05.678Z';
@@ -137,6 +138,49 @@ describe('The writer', () => {
         kind: 'conflict',
         code: 'unknown-session',
       });
+    });
+  });
+
+  describe('given a step that lets a read choose', () => {
+    const next = (agent_id: string): Step => chooseStep(task, nextTask, { agent_id });
+    const given = (settled: Settled): string | null =>
+      (settled as { value: WorkAnswer }).value.results.map((result) => (result as Decision | null)?.stream ?? null)[0]!;
+    beforeEach(() => execute(['t1', 't2', 't3'].map(submit)));
+
+    it('R-T2 gives each of many in one transaction another thing, until there is nothing left', () => {
+      const settled = batch(...['a', 'b', 'c', 'd'].map((agent) => ({ steps: [next(agent)] })));
+      expect(settled.map(given)).toEqual(['task:t1', 'task:t2', 'task:t3', null]);
+    });
+
+    it('R-T2 gives two writers on one file different things', async () => {
+      const other = new SqliteAuditLog(house.db, catalog, directly(assembleWriter(house.db)));
+      const works = [house.log, other, house.log, other].map((log, n) =>
+        log.execute({ caller: caller(), steps: [next(`agent-${n}`)] }),
+      );
+      const chosen = (await Promise.all(works)).map((value) => given({ value }));
+      expect(chosen).toEqual(['task:t1', 'task:t2', 'task:t3', null]);
+    });
+
+    it('R-T2 chooses again what was chosen in a work that was undone', () => {
+      const settled = batch({ steps: [next('a'), remove('missing')] }, { steps: [next('b')] });
+      expect(failures(settled)).toHaveLength(1);
+      expect(given(settled[1]!)).toBe('task:t1');
+    });
+
+    it('gives the first answer again under the same idempotency key, nothing included', async () => {
+      const by = { idempotency: { key: 'claim', fingerprint: 'x' } };
+      const first = await execute([next('a')], by);
+      expect(await execute([next('a')], by)).toEqual({ ...first, replayed: true });
+      await execute([next('b'), next('c')]);
+      const late = { idempotency: { key: 'late', fingerprint: 'x' } };
+      expect((await execute([next('d')], late)).results).toEqual([null]);
+      await execute([submit('t4')]);
+      expect((await execute([next('d')], late)).results).toEqual([null]);
+    });
+
+    it('sees what the steps before it did', async () => {
+      const { results } = await execute([next('a'), next('a'), next('a'), submit('t0'), next('a')]);
+      expect((results.at(-1) as Decision).stream).toBe('task:t0');
     });
   });
 
@@ -532,3 +576,20 @@ function fill(db: Database, room: number): number {
   db.pragma(`max_page_count = ${pages + room}`);
   return pages;
 }
+
+const submit = (task_id: string): Step =>
+  decideStep(task, {
+    type: 'SubmitTask',
+    task_id,
+    prompt: 'do it',
+    agent_type: 'general',
+    priority: 5,
+    input_data: {},
+    max_retries: 3,
+    max_execution_timeout_seconds: 60,
+    parent_task_id: null,
+    dependencies: [],
+    session_id: null,
+    procedure: null,
+    outcome_namespace: null,
+  });

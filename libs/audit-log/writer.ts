@@ -80,7 +80,7 @@ export class Writer {
 }
 
 const reads = (request: WriterRequest): boolean =>
-  request.kind === 'execute' && request.work.steps.some((step) => 'read' in step);
+  request.kind === 'execute' && request.work.steps.some((step) => 'read' in step || 'choose' in step);
 
 /** What SQLite's refusals mean to a client. */
 function storageError(error: unknown): unknown {

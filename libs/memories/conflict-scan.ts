@@ -45,7 +45,7 @@ const NEIGHBOURS = 4;
 const MOST_SESSIONS = 1_000;
 
 /**
- * Looks for conflicts, page by page on the readers, and rests as long as each page took: writes go on beside it. What it
+ * Looks for conflicts, page by page on the readers, and rests between them: writes go on beside it. What it
  * finds may have changed when it is acted upon; whoever acts says which versions were found.
  */
 export async function scanConflicts(
@@ -64,7 +64,7 @@ export async function scanConflicts(
       after = page.next;
       truncated ||= after !== undefined && finder.scanned >= MOST_MEMORIES;
       report(finder.scanned);
-      await sleep(Math.min(50, performance.now() - begin));
+      await rest(begin);
     } while (after !== undefined && !truncated);
   }
   const all = [
@@ -82,6 +82,9 @@ export async function scanConflicts(
     truncated: truncated || conflicts.length > MOST_CONFLICTS,
   };
 }
+
+/** Leaves the processors to whoever writes, for a part of the time that a page took. */
+const rest = (begin: number): Promise<void> => sleep(Math.min(20, (performance.now() - begin) / 4));
 
 /** What a prefix shows: of a whole user also what this user's sessions hold, and the apps and projects they are in. */
 async function prefixesOf(reads: ReadSide, prefix: string | undefined): Promise<(string | undefined)[]> {
@@ -247,7 +250,7 @@ async function alike(reads: ReadSide, { pairs }: Finder, model: EmbeddingModel |
       if (verdict === 'unsure')
         conflicts.push(found('near_duplicate', pair[0].owner, pair, { certain: false, reason }));
     });
-    await sleep(Math.min(50, performance.now() - begin));
+    await rest(begin);
   }
   return conflicts;
 }

@@ -33,10 +33,10 @@ export {
   type ConsolidationResult,
 } from './consolidation.js';
 export { summariseEpisodes, type EpisodicInput, type EpisodicResult } from './episodes.js';
-export { compare, statementOf } from './statement.js';
+export { compare, statementOf, type Verdict } from './statement.js';
 export { expireEnded } from './expire.js';
 export { memory, memoryWith } from './memory.decider.js';
 export { MEMORY_TYPES, type MemoryEvent, type MemoryType } from './memory.events.js';
 export type { MemorySearchAnswer } from './memory.search.js';
-export type { Memory, NamespaceCount } from './memory.reads.js';
+export { memoryAt, memoryIfAny, type Memory, type NamespaceCount } from './memory.reads.js';
 export { memorySearchable } from './memory.searchable.js';

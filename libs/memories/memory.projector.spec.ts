@@ -128,4 +128,55 @@ describe('The projection of memories', () => {
   it('R-S6 refuses a type that is none', () => {
     expect(() => given(written(1, { memory_type: 'vague' as 'semantic' }))).toThrow(/CHECK constraint/);
   });
+
+  const into = { namespace: 'user:alice', key: 'drinks', version: 1 };
+  const marks = () => db.all(sql`SELECT id, entry_id, mark, into_id, ended_at FROM memory_marks ORDER BY id`);
+  const standing = () =>
+    db.all(sql`SELECT version, consolidated_into, is_archived, requires_review FROM memory_entries
+               WHERE key = ${address.key} ORDER BY version`);
+
+  it('R-M11 points from what was superseded to what it went into, until it is restored', () => {
+    given(written(1, into), written(1), { type: 'MemorySuperseded', data: { ...address, version: 1, into } });
+    expect(standing()).toEqual([{ version: 1, consolidated_into: 1, is_archived: 0, requires_review: 0 }]);
+    expect(marks()).toEqual([{ id: 3, entry_id: 2, mark: 'superseded', into_id: 1, ended_at: null }]);
+  });
+
+  it('R-M11 remembers until when something was set aside', () => {
+    given(
+      written(1, into),
+      written(1),
+      { type: 'MemorySuperseded', data: { ...address, version: 1, into } },
+      restored(1),
+      { type: 'MemoryArchived', data: { ...address, version: 1 } },
+      restored(1),
+    );
+    expect(standing()).toEqual([{ version: 1, consolidated_into: null, is_archived: 0, requires_review: 0 }]);
+    expect(marks()).toEqual([
+      { id: 3, entry_id: 2, mark: 'superseded', into_id: 1, ended_at: 4 },
+      { id: 5, entry_id: 2, mark: 'archived', into_id: null, ended_at: 6 },
+    ]);
+  });
+
+  it('R-M11 asks for review once for all conflicts of a version, until the last was looked at', () => {
+    const flag = (type: 'MemoryFlagged', conflict_id: string) => ({
+      type,
+      data: { ...address, version: 1, conflict_id },
+    });
+    const looked = (conflict_id: string, flags_left: number) => ({
+      type: 'MemoryReviewed' as const,
+      data: { ...address, version: 1, conflict_id, flags_left },
+    });
+    given(written(1), flag('MemoryFlagged', 'a'), flag('MemoryFlagged', 'b'), looked('a', 1));
+    expect(standing()).toMatchObject([{ requires_review: 1 }]);
+    expect(marks()).toMatchObject([{ id: 2, mark: 'review', ended_at: null }]);
+  });
+
+  it('R-M11 asks for no review of what was written over', () => {
+    given(written(1), { type: 'MemoryFlagged', data: { ...address, version: 1, conflict_id: 'a' } }, written(2));
+    expect(standing()).toMatchObject([
+      { version: 1, requires_review: 0 },
+      { version: 2, requires_review: 0 },
+    ]);
+    expect(marks()).toMatchObject([{ id: 2, mark: 'review', ended_at: 3 }]);
+  });
 });

@@ -138,9 +138,9 @@ const monthNumber = (name: string): string =>
   String(MONTHS.findIndex((month) => month.startsWith(name.toLowerCase().slice(0, 3))) + 1).padStart(2, '0');
 const two = (text: string): string => text.padStart(2, '0');
 
-/** Contractions, dates, times and numbers, each in one spelling. */
+/** Contractions, dates, times and numbers, each in one spelling. What a text has no sign of is not looked for in it. */
 function spelledOut(text: string): string {
-  return text
+  let plain = text
     .normalize('NFKC')
     .replace(/[\u2018\u2019\u02BC]/g, "'")
     .replace(/["\u201C\u201D\u00AB\u00BB()[\]*_`]/g, ' ')
@@ -148,42 +148,64 @@ function spelledOut(text: string): string {
     .replace(/\s+/g, ' ')
     .trim()
     .replace(ANNOUNCEMENTS, '')
-    .replace(/\bcannot\b|\bcan't\b/gi, 'can not')
+    .replace(TWO_WORDS, (found) => ONE_WORD[found.toLowerCase()]!);
+  if (plain.includes("'")) plain = withoutContractions(plain);
+  return /\d/.test(plain) ? withPlainFigures(plain) : plain;
+}
+
+const ONE_WORD: Readonly<Record<string, string>> = {
+  cannot: 'can not',
+  'e-mail': 'email',
+  'e-mails': 'emails',
+  'mobile phone': 'phone',
+  'cell phone': 'phone',
+  'per cent': 'percent',
+  website: 'site',
+  'web site': 'site',
+  noon: '12:00',
+};
+const TWO_WORDS = new RegExp(`\\b(?:${Object.keys(ONE_WORD).join('|')})\\b`, 'gi');
+
+const withoutContractions = (text: string): string =>
+  text
+    .replace(/\bcan't\b/gi, 'can not')
     .replace(/\bwon't\b/gi, 'will not')
     .replace(/n't\b/gi, ' not')
     .replace(/\bi'm\b/gi, 'I am')
     .replace(/\b(you|we|they)'re\b/gi, '$1 are')
     .replace(/\b(i|you|we|they)'ve\b/gi, '$1 have')
     .replace(/\b(it|that|he|she|there|what|who)'s\b/gi, '$1 is')
-    .replace(/'ll\b/gi, ' will')
-    .replace(/\be-mail/gi, 'email')
-    .replace(/\b(?:mobile|cell) phone/gi, 'phone')
-    .replace(/\bper cent\b/gi, 'percent')
-    .replace(/\bweb ?site\b/gi, 'site')
-    .replace(
-      /\b(\d{4})[/-](\d{1,2})[/-](\d{1,2})\b/g,
-      (_, y: string, m: string, d: string) => ` ${y}-${two(m)}-${two(d)} `,
-    )
-    .replace(new RegExp(`\\b${MONTH} ${DAY},? (\\d{4})\\b`, 'gi'), (_, m: string, d: string, y: string) =>
-      date(y, m, d),
-    )
-    .replace(new RegExp(`\\b${DAY} (?:of )?${MONTH},? (\\d{4})\\b`, 'gi'), (_, d: string, m: string, y: string) =>
-      date(y, m, d),
-    )
-    .replace(new RegExp(`\\b(?<![\\d.])${MONTH} ${DAY}\\b(?!:)`, 'gi'), (_, m: string, d: string) => date('', m, d))
-    .replace(new RegExp(`\\b(?:the )?${DAY} (?:of )?${MONTH}(?![\\w])`, 'gi'), (all: string, d: string, m: string) =>
-      /^(?:may|march|mar|jan|sep|dec)$/.test(m) ? all : date('', m, d),
-    )
+    .replace(/'ll\b/gi, ' will');
+
+const ISO_DATE = /\b(\d{4})[/-](\d{1,2})[/-](\d{1,2})\b/g;
+const MONTH_DAY_YEAR = new RegExp(`\\b${MONTH} ${DAY},? (\\d{4})\\b`, 'gi');
+const DAY_MONTH_YEAR = new RegExp(`\\b${DAY} (?:of )?${MONTH},? (\\d{4})\\b`, 'gi');
+const MONTH_DAY = new RegExp(`\\b(?<![\\d.])${MONTH} ${DAY}\\b(?!:)`, 'gi');
+const DAY_MONTH = new RegExp(`\\b(?:the )?${DAY} (?:of )?${MONTH}(?![\\w])`, 'gi');
+const ANY_MONTH = new RegExp(`\\b(?:${MONTH_NAMES})`, 'i');
+
+function withPlainFigures(text: string): string {
+  const dated = ANY_MONTH.test(text) ? withPlainDates(text) : text;
+  return dated
+    .replace(ISO_DATE, (_, y: string, m: string, d: string) => ` ${y}-${two(m)}-${two(d)} `)
     .replace(/\b(\d{1,2})(?::(\d\d))? ?([ap])\.?m\b\.?/gi, (_, h: string, m: string | undefined, half: string) =>
       time(Number(h), m ?? '00', half.toLowerCase()),
     )
     .replace(/\b(\d):(\d\d)\b/g, '0$1:$2')
-    .replace(/\bnoon\b/gi, '12:00')
     .replace(/(?<=\d),(?=\d{3}\b)/g, '')
     .replace(/([$€£¥]) ?(\d+(?:\.\d+)?)/g, ' $2 $1 ')
     .replace(/\b(\d+(?:\.\d+)?)(?!st\b|nd\b|rd\b|th\b)([a-z]{1,5})\b/gi, '$1 $2')
     .replace(/(?<=\d) ?%/g, ' % ');
 }
+
+const withPlainDates = (text: string): string =>
+  text
+    .replace(MONTH_DAY_YEAR, (_, m: string, d: string, y: string) => date(y, m, d))
+    .replace(DAY_MONTH_YEAR, (_, d: string, m: string, y: string) => date(y, m, d))
+    .replace(MONTH_DAY, (_, m: string, d: string) => date('', m, d))
+    .replace(DAY_MONTH, (all: string, d: string, m: string) =>
+      /^(?:may|march|mar|jan|sep|dec)$/.test(m) ? all : date('', m, d),
+    );
 
 const date = (year: string, month: string, day: string): string =>
   ` ${year === '' ? '-' : year}-${monthNumber(month)}-${two(day)} `;

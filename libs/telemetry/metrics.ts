@@ -87,6 +87,8 @@ export class Metrics {
     'mode',
   ]);
 
+  readonly tasksTimedOut = this.counter('abathur_tasks_timed_out_total', 'Attempts that ran out of time.');
+
   readonly documentsSynced = this.counter(
     'abathur_documents_synced_total',
     'Files that a sync of documents looked at.',

@@ -3,14 +3,17 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { plainToInstance } from 'class-transformer';
 import { validateSync } from 'class-validator';
+import * as agentDtos from '../../apps/api/agents.dto.js';
 import { FeedQuery, ListAuditEventsQuery, VerifyBody } from '../../apps/api/audit.dto.js';
 import * as consolidationDtos from '../../apps/api/consolidation.dto.js';
 import * as documentDtos from '../../apps/api/documents.dto.js';
+import * as learningDtos from '../../apps/api/learning.dto.js';
 import * as memoryDtos from '../../apps/api/memories.dto.js';
 import { ConfigureJobBody, RunJobBody } from '../../apps/api/jobs.dto.js';
 import { ListOperationsQuery } from '../../apps/api/operations.dto.js';
 import { FeedbackBody } from '../../apps/api/search.dto.js';
 import * as sessionDtos from '../../apps/api/sessions.dto.js';
+import * as taskDtos from '../../apps/api/tasks.dto.js';
 import { expectProblem } from '../support/problem.js';
 import { startServer, type TestServer } from '../support/server.js';
 
@@ -321,6 +324,70 @@ describe('The OpenAPI document', () => {
     await ask('POST', '/v1/memories/expire', { memory_type: 'semantic', older_than_days: 30 });
   });
 
+  it('R-O8 describes every answer of tasks', async () => {
+    const t = '/v1/tasks';
+    expect((await ask('POST', `${t}/claim`, { agent_id: 'a' })).status).toBe(204);
+    await ask('POST', t, { task_id: 'doc', prompt: 'p', input_data: { a: 1 } });
+    await ask('POST', t, { task_id: 'doc', prompt: 'p' });
+    await ask('POST', t, { task_id: 'doc-2', prompt: 'p', dependencies: ['doc'], parent_task_id: 'doc' });
+    await ask('POST', `${t}/claim`, { agent_id: 'a' });
+    await ask('POST', `${t}/claim`, {});
+    const { headers } = await ask('GET', `${t}/doc`);
+    expect((await ask('GET', `${t}/doc`, undefined, { 'if-none-match': headers.get('etag')! })).status).toBe(304);
+    await ask('GET', `${t}/none`);
+    await ask('GET', `${t}?limit=1`);
+    await ask('GET', `${t}?limit=0`);
+    await ask('PUT', `${t}/doc/state/k`, { value: [1] });
+    await ask('PUT', `${t}/none/state/k`, { value: 1 });
+    await ask('GET', `${t}/doc/state/k`);
+    await ask('GET', `${t}/doc/state/none`);
+    await ask('GET', `${t}/doc/state`);
+    await ask('GET', `${t}/none/state`);
+    const checkpoint = `${t}/doc/checkpoints/1`;
+    expect((await ask('PUT', checkpoint, { state: { n: 1 } })).status).toBe(201);
+    expect((await ask('PUT', checkpoint, { state: { n: 2 } })).status).toBe(200);
+    await ask('PUT', `${t}/doc/checkpoints/x`, { state: {} });
+    await ask('GET', checkpoint);
+    await ask('GET', `${t}/doc/checkpoints/2`);
+    await ask('GET', `${t}/doc/checkpoints`);
+    await ask('GET', `${t}/none/checkpoints`);
+    await ask('PUT', `${t}/doc/status`, { status: 'completed', result_data: { done: true } });
+    await ask('PUT', `${t}/doc/status`, { status: 'running' });
+  });
+
+  it('R-O8 describes every answer of learning', async () => {
+    const at = '/v1/memories/app:doc/brew';
+    await ask('PUT', at, { value: { steps: [] }, memory_type: 'procedural' });
+    const episodes = [{ namespace: 'app:doc', key: 'brew' }];
+    await ask('POST', `${at}/refine`, { value: { steps: ['boil'] }, episodes });
+    await ask('POST', `${at}/refine`, { value: {}, episodes: [{ namespace: 'app:doc', key: 'none' }] });
+    const procedure = { namespace: 'app:doc', key: 'brew', version: 2 };
+    for (const status of ['completed', 'failed'] as const) {
+      const task_id = `brew-${status}`;
+      await ask('POST', '/v1/tasks', { task_id, prompt: 'p', procedure, max_retries: 0 });
+      await ask('PUT', `/v1/tasks/${task_id}/status`, { status: 'running' });
+      await ask('PUT', `/v1/tasks/${task_id}/status`, { status });
+    }
+    await ask('GET', `${at}/outcomes`);
+    await ask('GET', '/v1/memories/app:doc/none/outcomes');
+    await ask('POST', `${at}/rollback`);
+    await ask('POST', `${at}/rollback`, { dry_run: true, min_outcomes: 1 });
+    await ask('POST', `${at}/rollback`, { min_outcomes: 0 });
+  });
+
+  it('R-O8 describes every answer of agents', async () => {
+    const a = '/v1/agents';
+    await ask('POST', a, { agent_id: 'doc', name: 'Ada', resource_usage: { tokens: 1 } });
+    await ask('POST', a, { agent_id: 'doc', name: 'Ada' });
+    const { headers } = await ask('GET', `${a}/doc`);
+    expect((await ask('GET', `${a}/doc`, undefined, { 'if-none-match': headers.get('etag')! })).status).toBe(304);
+    await ask('GET', `${a}/none`);
+    await ask('GET', `${a}?limit=1`);
+    await ask('GET', `${a}?state=asleep`);
+    await ask('PUT', `${a}/doc/state`, { state: 'terminated' });
+    await ask('PUT', `${a}/doc/state`, { state: 'idle' });
+  });
+
   it('R-O8 describes every answer of the audit log and of health', async () => {
     await ask('GET', '/v1/audit/events?limit=2');
     await ask('GET', '/v1/audit/events?limit=1000');
@@ -562,6 +629,84 @@ describe('The OpenAPI document', () => {
       ],
       ['ConfigureJobBody', ConfigureJobBody, { schedule: '* * * * *', enabled: true }],
       ['RunJobBody', RunJobBody, { dry_run: true }],
+      [
+        'SubmitTaskBody',
+        taskDtos.SubmitTaskBody,
+        {
+          task_id: 't',
+          prompt: 'p',
+          agent_type: 'a',
+          priority: 1,
+          input_data: {},
+          max_retries: 1,
+          max_execution_timeout_seconds: 1,
+          parent_task_id: 'p',
+          dependencies: ['d'],
+          session_id: 's',
+          procedure: { namespace: 'user:a', key: 'k', version: 1 },
+          outcome_namespace: 'user:a',
+          created_by: 'c',
+        },
+      ],
+      ['ClaimTaskBody', taskDtos.ClaimTaskBody, { agent_type: 'a', agent_id: 'a' }],
+      [
+        'ChangeTaskStatusBody',
+        taskDtos.ChangeTaskStatusBody,
+        {
+          status: 'failed',
+          result_data: {},
+          error_message: 'e',
+          retry: true,
+          agent_id: 'a',
+          procedure: { namespace: 'user:a', key: 'k', version: 1 },
+        },
+      ],
+      [
+        'RefineProcedureBody',
+        learningDtos.RefineProcedureBody,
+        { value: {}, metadata: {}, episodes: [{ namespace: 'user:a', key: 'k', version: 1 }], reason: 'r' },
+      ],
+      ['RollBackProcedureBody', learningDtos.RollBackProcedureBody, { dry_run: true, min_outcomes: 1 }],
+      ['WriteCheckpointBody', taskDtos.WriteCheckpointBody, { state: {} }],
+      ['SetTaskStateBody', taskDtos.SetTaskStateBody, { value: 1 }],
+      [
+        'GET /v1/tasks',
+        taskDtos.ListTasksQuery,
+        {
+          status: 'pending',
+          agent_type: 'a',
+          agent_id: 'a',
+          priority: 1,
+          session_id: 's',
+          parent_task_id: 'p',
+          as_of: '1',
+          limit: 1,
+          cursor: 'c',
+        },
+      ],
+      ['GET /v1/tasks/{id}', taskDtos.GetTaskQuery, { as_of: '1' }],
+      ['GET /v1/tasks/{id}/checkpoints', taskDtos.ListProgressQuery, { as_of: '1', limit: 1, cursor: 'c' }],
+      [
+        'RegisterAgentBody',
+        agentDtos.RegisterAgentBody,
+        {
+          agent_id: 'a',
+          name: 'n',
+          specialization: 's',
+          model: 'm',
+          state: 'idle',
+          task_id: 't',
+          session_id: 's',
+          resource_usage: {},
+        },
+      ],
+      ['ChangeAgentStateBody', agentDtos.ChangeAgentStateBody, { state: 'idle', task_id: 't', resource_usage: {} }],
+      [
+        'GET /v1/agents',
+        agentDtos.ListAgentsQuery,
+        { state: 'idle', task_id: 't', session_id: 's', limit: 1, cursor: 'c' },
+      ],
+      ['GET /v1/agents/{id}', agentDtos.GetAgentQuery, { as_of: '1' }],
       ['GET /v1/operations', ListOperationsQuery, { kind: 'k', status: 'running', limit: 1, cursor: 'c' }],
     ];
 

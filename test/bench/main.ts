@@ -1,10 +1,12 @@
 import { bulk } from './bulk.bench.js';
+import { consolidation } from './consolidation.bench.js';
 import { crashes } from './crashes.bench.js';
 import { embedding } from './embedding.bench.js';
 import { documents } from './documents.bench.js';
 import { locomo } from './locomo.bench.js';
 import { reads } from './reads.bench.js';
 import { print, type Figure } from './report.js';
+import { tasks } from './tasks.bench.js';
 import { vectors } from './vectors.bench.js';
 import { writes } from './writes.bench.js';
 
@@ -16,6 +18,8 @@ const parts: Record<string, [title: string, run: () => Promise<Figure[]>]> = {
   crashes: ['Crashes', crashes],
   embedding: ['Embedding beside writes', embedding],
   documents: ['Documents', documents],
+  tasks: ['Claims', tasks],
+  consolidation: ['Consolidation', consolidation],
   vectors: ['Vectors', vectors],
   locomo: ['Retrieval', locomo],
 };

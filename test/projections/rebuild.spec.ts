@@ -14,7 +14,7 @@ describe('R-A5 Rebuilt from the log alone', () => {
   let lived: Lived;
   beforeAll(async () => {
     house = openTestHouse();
-    lived = await live(house.log, 42, 1500);
+    lived = await live(house.log, 42, 2500);
     await catchUp(house);
   });
   afterAll(() => house.close());
@@ -87,6 +87,7 @@ describe('R-A5 Rebuilt from the log alone', () => {
       'schema_migrations',
       'signing_keys',
       'document_changes',
+      'reactions',
       'operations',
       'job_runs',
     ];

@@ -1,10 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { auditEvents, decideStep, positionAt, SqliteAuditLog, type Step } from '#audit-log';
+import { auditEvents, chooseStep, decideStep, positionAt, SqliteAuditLog, type Step } from '#audit-log';
 import { assembleWriter, catalog, reads } from '#assembly';
 import { document } from '#documents';
 import { embeddingBacklog, LocalEmbedder, type EmbeddingModel } from '#search';
 import { session, sessionsToArchive } from '#sessions';
 import { Database, sql, type Sql } from '#storage';
+import { endedTasks, nextTask, procedureOutcomes, progress, staleTasks, task } from '#work';
 import { live } from '../support/history.js';
 import { caller, catchUp, directly, openTestHouse, type TestHouse } from '../support/house.js';
 
@@ -32,7 +33,7 @@ describe('R-S5 Each index serves a query of the product:', () => {
   let asked: Sql[];
   beforeAll(async () => {
     house = openTestHouse();
-    await live(house.log, 42, 1500);
+    await live(house.log, 42, 2500);
     ({ db, asked } = recording(house.db));
     log = new SqliteAuditLog(db, catalog, directly(assembleWriter(db)));
   });
@@ -47,6 +48,22 @@ describe('R-S5 Each index serves a query of the product:', () => {
   const aDocument = (): string =>
     house.db.one<{ file_path: string }>(sql`SELECT file_path FROM document_index WHERE chunk_count > 0`)!.file_path;
   const execute = (step: Step) => log.execute({ caller: caller(), steps: [step] });
+  const tasks = (filter: object): unknown => read('tasks.page', { ...page, ...filter });
+  const agents = (filter: object): unknown => read('agents.page', { ...page, ...filter });
+  const claim = (agent_type?: string) => execute(chooseStep(task, nextTask, { agent_id: 'a', agent_type }));
+  const aTask = (status: string): string =>
+    house.db.one<{ task_id: string }>(sql`SELECT task_id FROM tasks WHERE status = ${status}`)!.task_id;
+  const aWaitingTask = (): string =>
+    house.db.one<{ task_id: string }>(sql`SELECT task_id FROM task_dependencies LIMIT 1`)!.task_id;
+  /** Runs a task that others may wait for to its end. */
+  const complete = async (): Promise<void> => {
+    const task_id = aTask('running');
+    await execute(decideStep(task, { type: 'CompleteTask', task_id, result_data: null }));
+  };
+  const writeCheckpoint = () => {
+    const what = { task_id: aTask('pending'), session_id: null, iteration: 1, state: { now } };
+    return execute(decideStep(progress, { type: 'WriteCheckpoint', ...what }));
+  };
   const address = { namespace: 'user:alice', key: 'tea' };
   const living = (): string =>
     house.db.one<{ session_id: string }>(sql`SELECT session_id FROM sessions WHERE status = 'active'`)!.session_id;
@@ -120,6 +137,23 @@ describe('R-S5 Each index serves a query of the product:', () => {
     idx_document_updated: () => documentsOf({}),
     idx_embeddings_document_chunk: () =>
       execute(decideStep(document, { type: 'RemoveDocument', file_path: aDocument() })),
+    idx_tasks_status_priority: () => claim(),
+    idx_tasks_claimable_type: () => claim('coder'),
+    idx_tasks_running_timeout: () => staleTasks.run(db, { now, limit: 10 }),
+    idx_tasks_submitted_at: () => tasks({}),
+    idx_tasks_status_submitted: () => tasks({ status: 'completed' }),
+    idx_tasks_session: () => tasks({ session_id: 's1' }),
+    idx_tasks_parent: () => tasks({ parent_task_id: 't1' }),
+    idx_tasks_ended: () => endedTasks.run(db, { after: 0, limit: 10 }),
+    idx_tasks_procedure: () => procedureOutcomes.run(db, { namespace: 'app:planner', key: 'tea' }),
+    idx_task_dependencies_task: () => read('tasks.at', { task_id: aWaitingTask(), as_of: 1_000 }),
+    idx_task_dependencies_on: () => complete(),
+    idx_agents_task: () => agents({ task_id: 't1' }),
+    idx_agents_session: () => agents({ session_id: 's1' }),
+    idx_agents_state: () => agents({ state: 'idle' }),
+    idx_checkpoints_task_iteration: () => writeCheckpoint(),
+    idx_checkpoints_session: () => execute(decideStep(session, { type: 'DeleteSession', session_id: living() })),
+    idx_state_task_key: () => read('task-state.page', { task_id: aTask('pending'), ...page }),
     idx_operations_kind: () => read('operations.page', { kind: 'documents.sync', uptime: 1, ...page }),
     idx_operations_running: () => log.chore('tidy-operations', { time: now, uptime: 1 }),
     idx_metrics_name_timestamp: () => log.chore('catch-up', 'activity'),

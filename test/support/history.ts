@@ -1,10 +1,11 @@
-import { decideStep, type SqliteAuditLog, type Step } from '#audit-log';
+import { chooseStep, decideStep, type SqliteAuditLog, type Step } from '#audit-log';
 import { DomainError, streamName, type Json, type JsonObject } from '#kernel';
 import { document, DOCUMENT_TYPES, readDocument } from '#documents';
 import { job } from '#jobs';
 import { conflict, CONFLICT_KINDS, memory, MEMORY_TYPES } from '#memories';
 import { feedback, FEEDBACK_SIGNALS } from '#search';
 import { session, SESSION_STATUSES, EVENT_TYPES, type NewSessionEvent, type StateDelta } from '#sessions';
+import { agent, AGENT_STATES, nextTask, progress, startOf, task, taskStream } from '#work';
 import { caller } from './house.js';
 
 /** What became of a lived history. */
@@ -16,8 +17,8 @@ export interface Lived {
 
 /**
  * Lives a rich life on a log: sessions with state in every scope, forks, ends and deletions; memories that change,
- * go, come back, are published, and refer to sessions; documents that are written, become unreadable, move and go. The
- * same seed is the same life.
+ * go, come back, are published, and refer to sessions; documents that are written, become unreadable, move and go; tasks
+ * that wait for each other, are claimed, end well or badly, and what is kept of them. The same seed is the same life.
  */
 export async function live(log: SqliteAuditLog, seed: number, works: number): Promise<Lived> {
   const choose = chooser(seed);
@@ -51,6 +52,7 @@ function work(choose: Chooser, timestamp: string, n: number): Step[] {
   if (n % 60 === 59) return [judge(n, timestamp)];
   if (n % 60 === 39) return fade(choose);
   if (n % 100 === 50) return [configure(n)];
+  if (n % 4 === 2) return tasks(choose);
   if (choose.chance(0.08)) return fork(choose, timestamp);
   if (choose.chance(0.08)) return [documentStep(choose)];
   if (n % 7 === 3) return [setAside(choose)];
@@ -184,6 +186,93 @@ const configure = (n: number): Step =>
     enabled: n % 200 < 100,
     original: { schedule: '0 0 * * *', enabled: true },
   });
+
+/** A task comes, is claimed, ends, or something is kept of it; an agent comes or changes. */
+function tasks(choose: Chooser): Step[] {
+  const task_id = taskId(choose);
+  const begin = chooseStep(task, startOf, { task_id, agent_id: choose.one(['a1', null]) });
+  const start = choose.chance(0.6) ? [begin] : [];
+  const requires = [taskStream(task_id)];
+  const session_id = null;
+  switch (choose.below(14)) {
+    case 0:
+    case 1:
+    case 2:
+    case 3:
+      return [submit(choose, task_id)];
+    case 4:
+      return [chooseStep(task, nextTask, { agent_id: 'a2', agent_type: choose.chance(0.5) ? 'coder' : undefined })];
+    case 5:
+      return [...start, decideStep(task, { type: 'CompleteTask', task_id, result_data: { n: choose.below(9) } })];
+    case 6:
+    case 7:
+      return [
+        ...start,
+        decideStep(task, { type: 'FailTask', task_id, error_message: 'no luck', retry: choose.chance(0.6) }),
+      ];
+    case 8:
+      return [decideStep(task, { type: 'CancelTask', task_id, error_message: null })];
+    case 9:
+      return [decideStep(agent, registration(choose))];
+    case 10: {
+      const state = choose.one(AGENT_STATES);
+      return [decideStep(agent, { type: 'ChangeAgentState', agent_id: agentId(choose), state, task_id: null })];
+    }
+    case 11: {
+      const iteration = choose.below(3);
+      const state = content(choose).value;
+      return [decideStep(progress, { type: 'WriteCheckpoint', task_id, session_id, iteration, state }, { requires })];
+    }
+    default: {
+      const key = choose.one(KEYS);
+      return [
+        decideStep(progress, { type: 'SetTaskState', task_id, session_id, key, value: value(choose) }, { requires }),
+      ];
+    }
+  }
+}
+
+function submit(choose: Chooser, task_id: string): Step {
+  const dependencies = [...new Set([taskId(choose), taskId(choose)])].filter(() => choose.chance(0.4));
+  const session_id = choose.chance(0.25) ? sessionId(choose) : null;
+  const parent_task_id = choose.chance(0.2) ? taskId(choose) : null;
+  const command = {
+    type: 'SubmitTask' as const,
+    task_id,
+    prompt: `do ${choose.below(100)}`,
+    agent_type: choose.one(['coder', 'writer']),
+    priority: choose.below(10) + 1,
+    input_data: { n: choose.below(10) },
+    max_retries: choose.below(3) + 1,
+    max_execution_timeout_seconds: 60,
+    parent_task_id,
+    dependencies,
+    session_id,
+    procedure: choose.chance(0.3) ? { namespace: 'app:planner', key: 'tea', version: choose.below(3) + 1 } : null,
+    outcome_namespace: null,
+  };
+  return decideStep(task, command, {
+    requires: [
+      ...[...dependencies, ...(parent_task_id === null ? [] : [parent_task_id])].map(taskStream),
+      ...(session_id === null ? [] : [streamName('session', session_id)]),
+    ],
+  });
+}
+
+const registration = (choose: Chooser) => ({
+  type: 'RegisterAgent' as const,
+  agent_id: agentId(choose),
+  name: choose.one(['Ada', 'Grace']),
+  specialization: choose.chance(0.5) ? 'review' : null,
+  model: null,
+  state: choose.one(AGENT_STATES),
+  task_id: null,
+  session_id: null,
+  resource_usage: { tokens: choose.below(1000) },
+});
+
+const taskId = (choose: Chooser): string => `t:${choose.below(30)}%`;
+const agentId = (choose: Chooser): string => `a${choose.below(12)}`;
 
 /** What somebody thinks of a search result. */
 const judge = (n: number, searched_at: string): Step =>

@@ -7,7 +7,15 @@ import { freePort } from './server.js';
 export type Behaviour =
   'fine' | 'slow' | 'error' | 'drop' | 'dimensions' | 'not-numbers' | 'zeros' | 'missing' | 'html' | 'redirect';
 
-/** A server that speaks Ollama's `/api/embed`, and can be made to fail in every way that a server can. */
+/** What `/api/chat` is asked. */
+export interface Chat {
+  model: string;
+  stream: boolean;
+  messages: { role: string; content: string }[];
+  format: object;
+}
+
+/** A server that speaks Ollama's `/api/embed` and `/api/chat`, and can be made to fail in every way that a server can. */
 export interface OllamaDouble {
   url: string;
   behaviour: Behaviour;
@@ -17,6 +25,10 @@ export interface OllamaDouble {
   poison: string | null;
   /** How often each text was given a vector. */
   embedded: Map<string, number>;
+  /** What the model says: an object as JSON, a text as it is. */
+  answer: unknown;
+  /** What it was asked. */
+  chats: Chat[];
   /** Calls that came in, whatever became of them. */
   calls: number;
   /** Most texts that one call brought, and most calls at once. */
@@ -42,6 +54,8 @@ export async function startOllama(): Promise<OllamaDouble> {
     delay: 0,
     poison: null,
     embedded: new Map(),
+    answer: {},
+    chats: [],
     calls: 0,
     most: { texts: 0, calls: 0 },
     close: async () => {
@@ -58,7 +72,10 @@ export async function startOllama(): Promise<OllamaDouble> {
 async function answer(double: OllamaDouble, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const chunks: Buffer[] = [];
   for await (const chunk of request) chunks.push(chunk as Buffer);
-  const { model, input } = JSON.parse(Buffer.concat(chunks).toString()) as { model: string; input: string | string[] };
+  const asked = JSON.parse(Buffer.concat(chunks).toString()) as Chat & { input?: string | string[] };
+  const { model, input = [] } = asked;
+  const chat = request.url === '/api/chat';
+  if (chat) double.chats.push(asked);
   const texts = [input].flat();
   const { behaviour, poison } = double;
   double.most.texts = Math.max(double.most.texts, texts.length);
@@ -73,6 +90,10 @@ async function answer(double: OllamaDouble, request: IncomingMessage, response: 
   if (behaviour === 'html') {
     response.setHeader('content-type', 'text/html');
     return void response.end('<html><body>Sign in to the network</body></html>');
+  }
+  if (chat && behaviour !== 'missing') {
+    const content = typeof double.answer === 'string' ? double.answer : JSON.stringify(double.answer);
+    return send(response, 200, { model, message: { role: 'assistant', content }, done: true });
   }
   const size = DIMENSIONS[model];
   if (behaviour === 'missing' || size === undefined) {
