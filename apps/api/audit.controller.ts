@@ -2,13 +2,24 @@ import { Body, Controller, Get, HttpCode, Param, Post, Query, Req, Res } from '@
 import { QueryBus } from '@nestjs/cqrs';
 import { ApiBody, ApiOkResponse, ApiProduces, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { auditEvent, isoTime, SqliteAuditLog, type AuditEvent, type Head, type Verification } from '#audit-log';
+import {
+  auditEvent,
+  isoTime,
+  LogSigner,
+  spellVerifier,
+  SqliteAuditLog,
+  type AuditEvent,
+  type Head,
+  type Verification,
+} from '#audit-log';
 import { GetAuditEvent, GetAuditHead, ListAuditEvents, VerifyAuditLog } from '#audit-log/module';
 import { invalid, namespacePrefix, type Caller, type Page } from '#kernel';
 import { ReadSide } from '#storage';
 import {
   AuditEventBody,
   AuditEventPage,
+  ConsistencyBody,
+  ConsistencyQuery,
   FeedQuery,
   HeadBody,
   ListAuditEventsQuery,
@@ -25,6 +36,7 @@ export class AuditController {
   constructor(
     private readonly queries: QueryBus,
     private readonly log: SqliteAuditLog,
+    private readonly signer: LogSigner,
     private readonly reads: ReadSide,
     private readonly draining: Draining,
   ) {}
@@ -54,6 +66,37 @@ export class AuditController {
   async head(@By() by: Caller): Promise<HeadBody> {
     const head: Head = await this.queries.execute(new GetAuditHead(by));
     return head;
+  }
+
+  /** The signed head of the log (c2sp.org/tlog-checkpoint): what an auditor keeps elsewhere. */
+  @Get('checkpoint')
+  @ApiProduces('text/plain')
+  @ApiOkResponse({ schema: { type: 'string' }, description: 'A signed note.' })
+  async checkpoint(@Res() reply: FastifyReply): Promise<void> {
+    const { note } = await this.signer.head();
+    await reply.type(TEXT).send(note);
+  }
+
+  /** The public keys that sign heads, one to a line, the newest last. */
+  @Get('keys')
+  @ApiProduces('text/plain')
+  @ApiOkResponse({ schema: { type: 'string' }, description: 'Keys as `name+id+base64`.' })
+  async publicKeys(@Res() reply: FastifyReply): Promise<void> {
+    await reply.type(TEXT).send(`${this.signer.keys.verifiers().map(spellVerifier).join('\n')}\n`);
+  }
+
+  /** That an entry is in the log (c2sp.org/tlog-proof), with what its leaf is made of as `extra`. */
+  @Get('events/:position/proof')
+  @ApiProduces('text/plain')
+  @ApiOkResponse({ schema: { type: 'string' }, description: 'A proof that needs the log’s public key only.' })
+  async proof(@Param('position') position: string, @Res() reply: FastifyReply): Promise<void> {
+    await reply.type(TEXT).send(await this.signer.inclusion(positionOf(position, 'position')));
+  }
+
+  /** That the log of `from` entries is the beginning of that of `to` (RFC 9162); `to` is the signed head by itself. */
+  @Get('consistency')
+  async consistency(@Query() { from, to }: ConsistencyQuery): Promise<ConsistencyBody> {
+    return this.signer.consistency(from, to);
   }
 
   /** Recomputes the chain and says where it breaks. */
@@ -96,6 +139,8 @@ export class AuditController {
     }
   }
 }
+
+const TEXT = 'text/plain; charset=utf-8';
 
 function positionOf(text: string, field: string): number {
   if (!/^\d{1,15}$/.test(text)) throw invalid(field, 'must be a position in the log, a whole number');

@@ -108,6 +108,32 @@ export class VerifyBody {
   to?: number;
 }
 
+export class ConsistencyQuery {
+  /** Size of the smaller log: the position of its last entry. */
+  @ApiProperty({ type: 'integer' })
+  @IsInt()
+  @Min(1)
+  from!: number;
+
+  /** Size of the larger log; that of the signed head by default. */
+  @ApiProperty({ type: 'integer' })
+  @MayBeLeftOut()
+  @IsInt()
+  @Min(1)
+  to?: number;
+}
+
+export class ConsistencyBody {
+  @ApiProperty({ type: 'integer' })
+  from!: number;
+  @ApiProperty({ type: 'integer' })
+  to!: number;
+  /** Hashes in base64, as RFC 9162 orders them. */
+  proof!: string[];
+  /** The signed head of the log as it is now. */
+  checkpoint!: string;
+}
+
 export class AuditEventBody {
   @ApiProperty({ type: 'integer' })
   position!: number;

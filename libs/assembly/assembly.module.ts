@@ -1,7 +1,7 @@
 import { Module, type DynamicModule } from '@nestjs/common';
 import { CqrsModule } from '@nestjs/cqrs';
 import { AuditLogModule } from '#audit-log/module';
-import { SqliteAuditLog } from '#audit-log';
+import { LogSigner, SqliteAuditLog } from '#audit-log';
 import { FolderSync } from '#documents';
 import { DocumentsModule } from '#documents/module';
 import { Jobs } from '#jobs';
@@ -34,6 +34,7 @@ export class AssemblyModule {
       { provide: Jobs, useValue: house.jobs },
       { provide: SearchIds, useValue: house.searchIds },
       { provide: SqliteAuditLog, useValue: house.auditLog },
+      { provide: LogSigner, useValue: house.signer },
     ];
     return {
       module: AssemblyModule,

@@ -28,6 +28,7 @@ export function startBackground(house: House): () => Promise<void> {
     ...projectors
       .filter(({ mode }) => mode === 'catch-up')
       .map(({ name }) => loop(house, `catch-up ${name}`, () => catchUp(house, name), stop.signal)),
+    loop(house, 'sign', () => signHead(house), stop.signal),
     loop(house, 'embed', embedStep(house), stop.signal),
     loop(house, 'tasks', () => tendTasks(house), stop.signal),
     loop(house, 'housekeeping', () => housekeeping(house), stop.signal),
@@ -132,6 +133,21 @@ async function catchUp({ auditLog, metrics, writer, reads }: House, name: string
 async function lookAtJobs({ jobs }: House): Promise<number> {
   await jobs.tick();
   return JOBS_EVERY;
+}
+
+/** Signs the head of a log that has grown. */
+async function signHead({ config, signer, metrics }: House): Promise<number> {
+  const every = config.ABATHUR_SIGN_EVERY_SECONDS * 1000;
+  if (every === 0) return HOUSEKEEPING_EVERY;
+  try {
+    const { size } = await signer.head();
+    metrics.signedPosition.set(size);
+    metrics.logContinues.set(1);
+  } catch (error) {
+    if (error instanceof DomainError && error.code === 'log-rewritten') metrics.logContinues.set(0);
+    throw error;
+  }
+  return every;
 }
 
 /** Ends attempts that have run out of time, and remembers how tasks ended. */

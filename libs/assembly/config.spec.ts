@@ -41,6 +41,8 @@ const wrong: [keyof Config, string, RegExp][] = [
   ['ABATHUR_DOCUMENT_DIRS', '/a/docs,/a', /one within another/],
   ['ABATHUR_DOCUMENT_DIRS', '/a/docs,/b/docs', /two directories of one name/],
   ['ABATHUR_DOCUMENT_DEBOUNCE_MS', '0', /must not be less than 1/],
+  ['ABATHUR_SIGNING_DIR', 'yes', /begins with \/ or \./],
+  ['ABATHUR_SIGN_EVERY_SECONDS', '-1', /must not be less than 0/],
   ['ABATHUR_BACKUP_DIR', '', /should not be empty/],
 ];
 

@@ -1,5 +1,5 @@
 import 'reflect-metadata';
-import { IsIn, IsInt, IsNotEmpty, IsUrl, Max, Min, validateSync } from 'class-validator';
+import { IsIn, IsInt, IsNotEmpty, IsUrl, Matches, Max, Min, validateSync } from 'class-validator';
 import { foldersOf } from '#documents';
 import { LOG_LEVELS, type LogLevel } from '#telemetry';
 
@@ -36,6 +36,10 @@ export class Config {
   ABATHUR_DOCUMENT_DIRS = '';
   /** Quiet time after the last change of a file before it is indexed. */
   @IsInt() @Min(1) @Max(600_000) ABATHUR_DOCUMENT_DEBOUNCE_MS = 5_000;
+  /** Where the keys are that sign the log's heads; empty: beside the database file, as `<name>-signing`. */
+  @Matches(/^$|^[./]/, { message: 'must be a path that begins with / or .' }) ABATHUR_SIGNING_DIR = '';
+  /** How often a head is signed that has grown, in seconds; 0: only when asked for. */
+  @IsInt() @Min(0) @Max(86_400) ABATHUR_SIGN_EVERY_SECONDS = 10;
   @IsNotEmpty() ABATHUR_BACKUP_DIR = './data/backups';
 }
 

@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs';
-import { join } from 'node:path';
-import { SqliteAuditLog, WriterClient } from '#audit-log';
+import { basename, dirname, extname, join } from 'node:path';
+import { LogKeys, LogSigner, SqliteAuditLog, WriterClient } from '#audit-log';
 import { FolderSync, foldersOf, type SyncResult } from '#documents';
 import { Jobs } from '#jobs';
 import { Operations, type OperationObserver } from '#operations';
@@ -46,6 +46,8 @@ export async function openHouse(config: Config): Promise<House> {
     (error) => log.warn('search-degraded', { reason: (error as Error).message }),
   );
   const auditLog = new SqliteAuditLog(db, catalog, writer);
+  const keys = new LogKeys(signingDirectory(config));
+  keys.create();
   const folders = new FolderSync({
     folders: foldersOf(config.ABATHUR_DOCUMENT_DIRS),
     log: auditLog,
@@ -66,6 +68,7 @@ export async function openHouse(config: Config): Promise<House> {
     searchIds: new SearchIds(reads.point(searchIdKey, null)),
     writer,
     auditLog,
+    signer: new LogSigner(keys, reads, auditLog),
     folders,
     operations,
     jobs: new Jobs(
@@ -87,6 +90,10 @@ export async function openHouse(config: Config): Promise<House> {
   observe(house);
   return house;
 }
+
+/** Where the keys of this file's log are. */
+export const signingDirectory = ({ ABATHUR_DB_PATH: path, ABATHUR_SIGNING_DIR: directory }: Config): string =>
+  directory || join(dirname(path), `${basename(path, extname(path))}-signing`);
 
 /** Brings the file's schema up to date; returns what was applied. */
 export function migrateFile({ ABATHUR_DB_PATH: path, ABATHUR_DB_SYNCHRONOUS: synchronous }: Config): string[] {

@@ -1,4 +1,4 @@
-import type { SqliteAuditLog, WriterClient } from '#audit-log';
+import type { LogSigner, SqliteAuditLog, WriterClient } from '#audit-log';
 import type { FolderSync } from '#documents';
 import type { Jobs } from '#jobs';
 import type { Operations } from '#operations';
@@ -17,6 +17,7 @@ export interface House {
   reads: ReadSide;
   writer: WriterClient;
   auditLog: SqliteAuditLog;
+  signer: LogSigner;
   meaning: Meaning;
   chat: OllamaChat;
   folders: FolderSync;

@@ -1,4 +1,4 @@
-import { LogReader, LogWriter, Transactor, Writer } from '#audit-log';
+import { keepCheckpoint, LogReader, LogWriter, Transactor, Writer, type KeptCheckpoint } from '#audit-log';
 import { forgetChanges, noteChanges, type NoticedChanges } from '#documents';
 import { reportOperations, tidyOperations, type OperationReport } from '#operations';
 import { claimJob, endJob, planJob, renewJob, type ClaimJob, type EndJob, type HoldJob, type PlanJob } from '#jobs';
@@ -44,6 +44,7 @@ export function assembleWriter(db: Database, { episodicTtlDays = 90 }: HouseRule
     onRead: () => projections.settle(),
     onEnd: (position) => projections.onEnd(position),
     chores: {
+      'keep-checkpoint': (checkpoint) => keepCheckpoint(db, checkpoint as KeptCheckpoint),
       'catch-up': (name) => projections.turn(projectors.find((projector) => projector.name === name)!),
       'register-model': (input) => {
         const { name, dimensions } = input as Pick<EmbeddingModel, 'name' | 'dimensions'>;

@@ -1,5 +1,6 @@
 import { below, decodeCursor, toPage, type JsonObject, type Page } from '#kernel';
 import { and, defineRead, sql, type Sql } from '#storage';
+import type { Entry } from './entry.js';
 import { eventId } from './log-reader.js';
 import { commitIdOf } from './log-writer.js';
 
@@ -82,6 +83,11 @@ export const auditEvent = defineRead('audit.event', (db, position: number): Audi
   const row = db.one<Row>(sql`SELECT ${columns} FROM audit WHERE position = ${position}`);
   return row && toAuditEvent(row);
 });
+
+/** One entry with everything that it is sealed by. */
+export const auditEntry = defineRead('audit.entry', (db, position: number): Entry | undefined =>
+  db.one(sql`SELECT * FROM audit WHERE position = ${position}`),
+);
 
 /** Whether an idempotency key has been answered: then its first answer is given again, whatever has happened since. */
 export const wasAnswered = defineRead('audit.was-answered', (db, key: string | undefined): boolean =>

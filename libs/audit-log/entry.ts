@@ -1,4 +1,5 @@
 import { createHash, hash, randomFillSync } from 'node:crypto';
+import { leafHash } from './merkle.js';
 
 /** One row of the table `audit`. */
 export interface Entry extends Header, Envelope {
@@ -66,6 +67,36 @@ export function flawOf(entry: Entry, previous: Buffer): string | undefined {
   return undefined;
 }
 
+/** What a leaf is made of, for who checks it elsewhere: its header and, unless erased, what opens the commitments in it. */
+export interface Disclosure {
+  header: string;
+  envelope: string | null;
+  data: string | null;
+  /** Hex. */
+  salt: string | null;
+}
+
+export function disclose(entry: Entry): Disclosure {
+  const header = headerText(entry, entry.envelope_commitment, entry.data_commitment);
+  const { data, salt } = entry;
+  if (salt === null) return { header, envelope: null, data: null, salt: null };
+  return { header, envelope: envelopeText(entry), data, salt: Buffer.from(salt).toString('hex') };
+}
+
+export type Verdict = 'verified' | 'erased' | 'failed';
+
+/** Whether what is disclosed is what its header commits to. */
+export function verdictOn({ header, envelope, data, salt }: Disclosure): Verdict {
+  if (salt === null && data === null && envelope === null) return 'erased';
+  if (salt === null || data === null || envelope === null) return 'failed';
+  const committed = JSON.parse(header) as { envelope: string; data: string };
+  const key = Buffer.from(salt, 'hex');
+  const holds =
+    commitment(key, 'envelope', envelope).toString('hex') === committed.envelope &&
+    commitment(key, 'data', data).toString('hex') === committed.data;
+  return holds ? 'verified' : 'failed';
+}
+
 // Both texts are canonical JSON (RFC 8785): their values are strings, whole numbers and null, and their names stand in
 // order here, so JSON.stringify writes exactly what a canonicalizer would, at a fifth of the cost.
 
@@ -119,7 +150,6 @@ export function hmac(key: Buffer, message: string): Buffer {
   return hash('sha256', outer, 'buffer');
 }
 
-const leafHash = (header: string): Buffer => hash('sha256', `\0${header}`, 'buffer');
 const link = (previous: Buffer, leaf: Buffer): Buffer => createHash('sha256').update(previous).update(leaf).digest();
 
 // Random bytes come by the page: one call for 32 bytes costs as much as one for thousands.

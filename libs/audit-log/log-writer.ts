@@ -13,6 +13,7 @@ import { sql, type Database } from '#storage';
 import type { Commit, CommittedEvent, Condition, Expected, NewEvent, Receipt } from './audit-log.js';
 import { GENESIS, seal } from './entry.js';
 import { eventId } from './log-reader.js';
+import { TreeWriter } from './tree.js';
 
 /** The tip of the log, as the next entry needs it. */
 interface Tip {
@@ -37,12 +38,15 @@ export type Proposer = Pick<Caller, 'actor' | 'correlation_id' | 'causation_id'>
  */
 export class LogWriter {
   private tip: Tip = { position: 0, entry_hash: GENESIS, time: '' };
+  private readonly tree: TreeWriter;
 
   constructor(
     private readonly db: Database,
     private readonly catalog: EventCatalog,
     private readonly onAppend: OnAppend,
-  ) {}
+  ) {
+    this.tree = new TreeWriter(db);
+  }
 
   get position(): number {
     return this.tip.position;
@@ -53,6 +57,7 @@ export class LogWriter {
     this.tip = this.db.one<Tip>(
       sql`SELECT position, entry_hash, timestamp AS time FROM audit ORDER BY position DESC LIMIT 1`,
     ) ?? { position: 0, entry_hash: GENESIS, time: '' };
+    this.tree.refresh(this.tip.position, this.tip.entry_hash);
   }
 
   /** The port's commit: known id, then known events, then conditions, then append. */
@@ -195,6 +200,7 @@ export class LogWriter {
             ${entry.correlation_id}, ${entry.causation_id}, ${entry.data}, ${entry.salt},
             ${entry.envelope_commitment}, ${entry.data_commitment}, ${entry.leaf_hash}, ${entry.entry_hash})`,
     );
+    this.tree.append(entry.leaf_hash, entry.entry_hash);
     this.tip = { position, entry_hash: entry.entry_hash, time: timestamp };
     return {
       position,

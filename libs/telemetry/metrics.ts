@@ -33,6 +33,12 @@ export class Metrics {
   readonly writerQueue = this.gauge('abathur_writer_queue_depth', 'Writes that wait for their commit.');
   readonly logPosition = this.gauge('abathur_log_position', 'Position of the last entry of the log.');
 
+  readonly signedPosition = this.gauge('abathur_log_signed_position', 'Position of the last signed head of the log.');
+  readonly logContinues = this.gauge(
+    'abathur_log_continues_signed',
+    'Whether the log continues what was signed of it: 0 means that it was rewritten or an older file put in its place.',
+  );
+
   readonly poolConnections = this.gauge('abathur_db_pool_connections', 'Reader connections.', ['state']);
   readonly poolMin = this.gauge('abathur_db_pool_connections_min', 'Readers that are always there.');
   readonly poolMax = this.gauge('abathur_db_pool_connections_max', 'Readers at most.');

@@ -3,8 +3,8 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { plainToInstance } from 'class-transformer';
 import { validateSync } from 'class-validator';
+import { ConsistencyQuery, FeedQuery, ListAuditEventsQuery, VerifyBody } from '../../apps/api/audit.dto.js';
 import * as agentDtos from '../../apps/api/agents.dto.js';
-import { FeedQuery, ListAuditEventsQuery, VerifyBody } from '../../apps/api/audit.dto.js';
 import * as consolidationDtos from '../../apps/api/consolidation.dto.js';
 import * as documentDtos from '../../apps/api/documents.dto.js';
 import * as learningDtos from '../../apps/api/learning.dto.js';
@@ -399,6 +399,13 @@ describe('The OpenAPI document', () => {
     await ask('POST', '/v1/audit/verify');
     await ask('POST', '/v1/audit/verify', { from: 1, to: 2 });
     await ask('POST', '/v1/audit/verify', { from: 0 });
+    for (const path of ['/v1/audit/checkpoint', '/v1/audit/keys', '/v1/audit/events/1/proof']) {
+      await ask('GET', path);
+      await ask('GET', `${path}?x=1`);
+    }
+    await ask('GET', '/v1/audit/consistency?from=1');
+    await ask('GET', '/v1/audit/consistency?from=1&to=2');
+    await ask('GET', '/v1/audit/consistency?from=0');
     await ask('GET', '/v1/audit/feed');
     await ask('GET', '/v1/audit/feed?after=99999999');
     for (const path of ['/health', '/health/live', '/health/ready']) {
@@ -622,6 +629,7 @@ describe('The OpenAPI document', () => {
         { document_type: 'plan', sync_status: 'stale', path_prefix: 'p', filter: '{}', limit: 1, cursor: 'c' },
       ],
       ['GET /v1/audit/feed', FeedQuery, { after: 1 }],
+      ['GET /v1/audit/consistency', ConsistencyQuery, { from: 1, to: 2 }],
       [
         'ExpireMemoriesBody',
         memoryDtos.ExpireMemoriesBody,

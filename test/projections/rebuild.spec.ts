@@ -90,6 +90,8 @@ describe('R-A5 Rebuilt from the log alone', () => {
       'reactions',
       'operations',
       'job_runs',
+      'log_nodes',
+      'log_checkpoints',
     ];
     const all = schema(house.db)
       .filter(({ type, sql: ddl }) => type !== 'view' && !ddl.includes('fts5vocab'))
