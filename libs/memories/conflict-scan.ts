@@ -3,7 +3,7 @@ import type { EmbeddingModel } from '#search';
 import type { ReadSide } from '#storage';
 import { conflictIdOf } from './conflict-id.js';
 import type { ConflictKind } from './conflict.events.js';
-import { CONCURRENT_WITHIN, type Fingerprint } from './fingerprint.js';
+import { CONCURRENT_WITHIN, type BucketedFingerprint, type Fingerprint } from './fingerprint.js';
 import {
   comparisons,
   fingerprintsPage,
@@ -33,7 +33,7 @@ export interface ConflictScan {
 }
 
 /** Memories on a page, and at most in one scan. */
-const PAGE = 250;
+const PAGE = 100;
 const MOST_MEMORIES = 500_000;
 /** Most conflicts of a scan: whoever has more has them reported the next time. */
 const MOST_CONFLICTS = 2_000;
@@ -84,7 +84,7 @@ export async function scanConflicts(
 }
 
 /** Leaves the processors to whoever writes, for a part of the time that a page took. */
-const rest = (begin: number): Promise<void> => sleep(Math.min(20, (performance.now() - begin) / 4));
+const rest = (begin: number): Promise<void> => sleep(Math.min(20, (performance.now() - begin) / 2));
 
 /** What a prefix shows: of a whole user also what this user's sessions hold, and the apps and projects they are in. */
 async function prefixesOf(reads: ReadSide, prefix: string | undefined): Promise<(string | undefined)[]> {
@@ -102,32 +102,68 @@ const sharedOf = ({ app_name, project_id }: { app_name: string; project_id: stri
   ...(project_id === null ? [] : [`project:${project_id}`]),
 ];
 
+/** One, or several: most stand alone, and a list for each of them would be half of what a scan holds. */
+class Groups<K> {
+  private readonly one = new Map<K, Fingerprint>();
+  private readonly more = new Map<K, Fingerprint[]>();
+
+  /** Adds a memory; answers with those that were there. */
+  add(key: K, memory: Fingerprint): readonly Fingerprint[] {
+    const first = this.one.get(key);
+    if (first === undefined) {
+      this.one.set(key, memory);
+      return NOBODY;
+    }
+    const group = this.more.get(key);
+    if (group === undefined) {
+      this.more.set(key, [first, memory]);
+      return [first];
+    }
+    group.push(memory);
+    return group.slice(-NEIGHBOURS - 1, -1);
+  }
+
+  get(key: K): readonly Fingerprint[] {
+    const first = this.one.get(key);
+    return this.more.get(key) ?? (first === undefined ? NOBODY : [first]);
+  }
+
+  keys(): MapIterator<K> {
+    return this.one.keys();
+  }
+
+  /** Those that do not stand alone. */
+  several(): MapIterator<Fingerprint[]> {
+    return this.more.values();
+  }
+}
+
+const NOBODY: readonly Fingerprint[] = [];
+
 /** Collects fingerprints, and tells what stands beside what. */
 class Finder {
   private readonly seen = new Set<number>();
   private readonly overwrites: Fingerprint[] = [];
-  private readonly byForm = new Map<string, Fingerprint[]>();
+  private readonly byForm = new Groups<string>();
   /** Memories by owner, then by key. */
-  readonly byKey = new Map<string, Map<string, Fingerprint[]>>();
-  private readonly buckets = new Map<number, Fingerprint[]>();
+  readonly byKey = new Map<string, Groups<string>>();
+  private readonly buckets = new Groups<number>();
   private readonly met = new Map<string, [Fingerprint, Fingerprint]>();
 
   get scanned(): number {
     return this.seen.size;
   }
 
-  add(memory: Fingerprint): void {
+  add({ buckets, ...memory }: BucketedFingerprint): void {
     if (this.seen.has(memory.id)) return;
     this.seen.add(memory.id);
     if (memory.overwrote) this.overwrites.push(memory);
-    const keys = this.byKey.get(memory.owner) ?? new Map<string, Fingerprint[]>();
-    this.byKey.set(memory.owner, push(keys, memory.key, memory));
-    if (memory.form !== null) push(this.byForm, memory.form, memory);
-    for (const bucket of memory.buckets) {
-      const others = this.buckets.get(bucket) ?? [];
-      for (const other of others.slice(-NEIGHBOURS)) this.meet(other, memory);
-      if (others.length === 0) this.buckets.set(bucket, [memory]);
-      else others.push(memory);
+    let keys = this.byKey.get(memory.owner);
+    if (keys === undefined) this.byKey.set(memory.owner, (keys = new Groups()));
+    keys.add(memory.key, memory);
+    if (memory.form !== null) this.byForm.add(memory.form, memory);
+    for (const bucket of buckets) {
+      for (const other of this.buckets.add(bucket, memory)) this.meet(other, memory);
     }
   }
 
@@ -142,21 +178,15 @@ class Finder {
 
   concurrent(): FoundConflict[] {
     const within = CONCURRENT_WITHIN / 1000;
-    return this.overwrites.map(({ namespace, key, version, owner }) =>
-      found(
-        'concurrent_writes',
-        owner,
-        [version, version - 1].map((v) => ({ namespace, key, version: v })),
-        {
-          certain: true,
-          reason: `Two wrote within ${within} seconds, and the second did not say that it had seen the first.`,
-        },
-      ),
-    );
+    return this.overwrites.map(({ namespace, key, version, owner }) => {
+      const members = [version, version - 1].map((v) => ({ namespace, key, version: v }));
+      const reason = `Two wrote within ${within} seconds, and the second did not say that it had seen the first.`;
+      return found('concurrent_writes', owner, members, { certain: true, reason });
+    });
   }
 
   duplicates(): FoundConflict[] {
-    return [...this.byForm.values()]
+    return [...this.byForm.several()]
       .filter(areSeenTogether)
       .map((members) =>
         found('duplicate', members[0]!.owner, seenTogether(members), { certain: true, reason: 'They say the same.' }),
@@ -164,27 +194,20 @@ class Finder {
   }
 
   sameKeys(): FoundConflict[] {
-    return [...this.byKey.values()].flatMap((keys) =>
-      [...keys.values()]
-        .filter(
-          (members) =>
-            areSeenTogether(members) && members.some(({ form }) => form !== members[0]!.form || form === null),
-        )
-        .map((members) => {
-          const together = seenTogether(members);
-          const reason = `${together.length} namespaces hold the key "${members[0]!.key}".`;
-          return found('same_key', members[0]!.owner, together, { certain: true, reason });
-        }),
-    );
+    const groups = [...this.byKey.values()].flatMap((keys) => [...keys.several()]);
+    return groups
+      .filter((members) => areSeenTogether(members) && !sayTheSame(members))
+      .map((members) => {
+        const together = seenTogether(members);
+        const reason = `${together.length} namespaces hold the key "${members[0]!.key}".`;
+        return found('same_key', members[0]!.owner, together, { certain: true, reason });
+      });
   }
 }
 
-function push<K>(map: Map<K, Fingerprint[]>, key: K, memory: Fingerprint): Map<K, Fingerprint[]> {
-  const list = map.get(key);
-  if (list === undefined) map.set(key, [memory]);
-  else list.push(memory);
-  return map;
-}
+/** Then they are duplicates, whatever they are called. */
+const sayTheSame = (members: Fingerprint[]): boolean =>
+  members.every(({ form }) => form !== null && form === members[0]!.form);
 
 /** What one session holds, another does not see: sessions have something against each other only by what both see. */
 const isPrivate = ({ namespace }: Fingerprint): boolean => namespace.startsWith('session:');
@@ -227,8 +250,9 @@ async function sharedKeys(reads: ReadSide, { byKey }: Finder): Promise<FoundConf
     const roots = Map.groupBy(await reads.scan(households, ids), ({ user_id }) => `user:${user_id}`);
     for (const [owner, held] of page) {
       const around = new Set((roots.get(owner) ?? []).flatMap(sharedOf));
-      for (const [key, own] of held) {
-        const others = [...around].flatMap((root) => byKey.get(root)?.get(key) ?? []);
+      for (const key of held.keys()) {
+        const others = [...around].flatMap((root) => byKey.get(root)?.get(key) ?? NOBODY);
+        const own = held.get(key);
         if (!others.some(({ value }) => own.some((mine) => mine.value !== value))) continue;
         const reason = `${owner} and ${[...new Set(others.map((other) => other.owner))].join(', ')} hold the key "${key}".`;
         conflicts.push(found('same_key', owner, [...own, ...others], { certain: false, reason }));

@@ -1,3 +1,4 @@
+import { setImmediate as yieldToOthers } from 'node:timers/promises';
 import { decideStep, type SqliteAuditLog, type Step } from '#audit-log';
 import { DomainError, type Caller, type JsonObject } from '#kernel';
 import type { Chat, EmbeddingModel } from '#search';
@@ -64,6 +65,8 @@ export interface ConsolidationResult {
 }
 
 const MOST_GROUPS_TOLD = 100;
+/** Groups between which others on this thread have their turn. */
+const GROUPS_AT_ONCE = 10;
 const MOST_OUTDATED = 1_000;
 
 /**
@@ -103,6 +106,8 @@ export async function consolidate(
     if (group.outcome !== 'ask_model') result[group.outcome] += 1;
     if (result.groups.length < MOST_GROUPS_TOLD) result.groups.push(group);
     report({ done: index + 1, total: fresh.length });
+    // A dry run waits for nothing by itself.
+    if (index % GROUPS_AT_ONCE === 0) await yieldToOthers();
   }
   return result;
 }

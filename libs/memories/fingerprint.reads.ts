@@ -1,7 +1,14 @@
 import { below, type JsonObject } from '#kernel';
 import { codesOf, cosineOf, type EmbeddingModel } from '#search';
 import { and, defineRead, sql } from '#storage';
-import { fingerprint, sayingOf, sessionOf, type Fingerprint, type FingerprintRow } from './fingerprint.js';
+import {
+  CONCURRENT_WITHIN,
+  fingerprint,
+  sayingOf,
+  sessionOf,
+  type BucketedFingerprint,
+  type FingerprintRow,
+} from './fingerprint.js';
 import { compare, type Verdict } from './statement.js';
 
 export interface FingerprintsInput {
@@ -15,10 +22,17 @@ export interface FingerprintsInput {
 
 export type FingerprintCursor = [namespace: string, updated_at: string, id: number];
 
+/** Whether the version before was written just before, by somebody else, with another value, and not seen. */
+const OVERWROTE = sql`(m.version > 1 AND m.seen_version IS NULL AND m.consolidated_from IS NULL AND EXISTS (
+    SELECT 1 FROM memory_entries b
+    WHERE b.namespace = m.namespace AND b.key = m.key AND b.version = m.version - 1
+      AND b.updated_by <> m.updated_by AND b.value <> m.value
+      AND (unixepoch(m.updated_at, 'subsec') - unixepoch(b.updated_at, 'subsec')) * 1000 <= ${CONCURRENT_WITHIN}))`;
+
 /** Memories in lists, in the order of an index: a page costs the same wherever it stands. */
 export const fingerprintsPage = defineRead(
   'memories.fingerprints',
-  (db, input: FingerprintsInput): { items: Fingerprint[]; next?: FingerprintCursor } => {
+  (db, input: FingerprintsInput): { items: BucketedFingerprint[]; next?: FingerprintCursor } => {
     const { namespace_prefix, model, limit, after } = input;
     const conditions = [sql`m.replaced_at IS NULL AND m.is_deleted = 0`];
     conditions.push(sql`m.consolidated_into IS NULL AND m.is_archived = 0`);
@@ -32,12 +46,9 @@ export const fingerprintsPage = defineRead(
       conditions.push(sql`(m.namespace = ${prefix} OR m.namespace >= ${from})`);
     }
     const rows = db.all<FingerprintRow>(
-      sql`SELECT m.id, m.namespace, m.key, m.version, m.memory_type, m.value, m.metadata, m.updated_at, m.updated_by,
-                 m.seen_version, m.consolidated_from, b.value AS before_value, b.updated_at AS before_at,
-                 b.updated_by AS before_by
+      sql`SELECT m.id, m.namespace, m.key, m.version, m.memory_type, m.value, m.metadata, m.updated_at,
+                 ${OVERWROTE} AS overwrote
           FROM memory_entries m INDEXED BY idx_memory_namespace_prefix
-          LEFT JOIN memory_entries b ON m.version > 1 AND b.namespace = m.namespace AND b.key = m.key
-            AND b.version = m.version - 1
           WHERE ${and(conditions)} ORDER BY m.namespace, m.updated_at, m.id LIMIT ${limit}`,
     );
     const owners = ownersOf(

@@ -16,16 +16,17 @@ export interface Fingerprint {
   value: string;
   /** Of what it states, in normal form; `null` when it states nothing that could be compared. */
   form: string | null;
-  /** Numbers that those share that may be alike. */
-  buckets: number[];
   /** The version before it was written moments before, by somebody else, and this one's writer had not said it saw that. */
   overwrote: boolean;
 }
 
+/** A fingerprint with numbers that those share that may be alike. */
+export type BucketedFingerprint = Fingerprint & { buckets: number[] };
+
 /** Two writes to one memory this close together, in milliseconds, by two who do not say what they saw, are concurrent. */
 export const CONCURRENT_WITHIN = 60_000;
 
-/** A memory, and the version before it. */
+/** A memory, as a scan reads it. */
 export interface FingerprintRow {
   id: number;
   namespace: string;
@@ -35,12 +36,7 @@ export interface FingerprintRow {
   value: string;
   metadata: string;
   updated_at: string;
-  updated_by: string;
-  seen_version: number | null;
-  consolidated_from: string | null;
-  before_value: string | null;
-  before_at: string | null;
-  before_by: string | null;
+  overwrote: 0 | 1;
 }
 
 /** The session that a namespace is of. */
@@ -48,33 +44,24 @@ export const sessionOf = (namespace: string): string | undefined =>
   namespace.startsWith('session:') ? namespace.split(':')[1] : undefined;
 
 /** `owners` knows whose a session is. */
-export function fingerprint(row: FingerprintRow, owners: Map<string, string>, code: Buffer | undefined): Fingerprint {
+export function fingerprint(
+  row: FingerprintRow,
+  owners: Map<string, string>,
+  code: Buffer | undefined,
+): BucketedFingerprint {
   const { id, namespace, key, version, memory_type } = row;
   const session = sessionOf(namespace);
   const own = namespace.split(':').slice(0, 2).join(':');
   const owner = (session === undefined ? undefined : owners.get(session)) ?? own;
   const value = digest(memory_type, row.value);
   const said = memory_type === 'episodic' ? null : sayingOf(JSON.parse(row.value) as JsonObject);
-  const address = { id, namespace, key, version, owner, value, overwrote: overwrote(row) };
+  const address = { id, namespace, key, version, owner, value, overwrote: row.overwrote === 1 };
   if (said === null) return { ...address, form: null, buckets: [] };
   // What is known of where a statement comes from makes no other statement of it; whatever else is known does.
   const about = digest(memory_type, said.rest, JSON.stringify(subjectOf(row.metadata)));
   const where = said.statement.pointing ? key : '';
   const form = digest(owner, about, where, said.statement.form);
   return { ...address, form, buckets: bucketsOf(said.statement, `${owner}\n${about}`, code) };
-}
-
-function overwrote({
-  seen_version,
-  consolidated_from,
-  updated_by,
-  updated_at,
-  value,
-  ...row
-}: FingerprintRow): boolean {
-  if (row.before_at === null || seen_version !== null || consolidated_from !== null) return false;
-  const apart = Date.parse(updated_at) - Date.parse(row.before_at);
-  return apart <= CONCURRENT_WITHIN && row.before_by !== updated_by && row.before_value !== value;
 }
 
 /** What a memory states: its one text, and everything else that must be equal for the texts to be about the same. */

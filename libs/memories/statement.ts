@@ -30,6 +30,8 @@ export interface Statement {
   /** The normal form; two texts of one form say the same. */
   form: string;
   tokens: string[];
+  /** Names of things in machines, of which every sign counts: flags, paths, identifiers, operators. */
+  literals: string;
   /** Capitalised words inside of sentences, as the form spells them. */
   names: ReadonlySet<string>;
   /** What it means depends on when or where it was said. */
@@ -48,7 +50,9 @@ export function statementOf(text: string): Statement {
     return inOrder(tokens);
   });
   const tokens = sentences.filter((sentence) => sentence.length > 0).flatMap((s, n) => (n === 0 ? s : ['.', ...s]));
-  return { form: tokens.join(' '), tokens, names, pointing: points(sentences[0] ?? [], tokens) };
+  const literals = literalsOf(text.slice(0, MAX_STATEMENT));
+  const form = literals === '' ? tokens.join(' ') : `${tokens.join(' ')}\n${literals}`;
+  return { form, tokens, literals, names, pointing: points(sentences[0] ?? [], tokens) };
 }
 
 export type Verdict = 'same' | 'unsure' | 'distinct';
@@ -60,6 +64,8 @@ export const NEAR = 0.93;
 
 export function compare(one: Statement, other: Statement, cosine = 0): { verdict: Verdict; reason: string } {
   if (one.form === other.form) return { verdict: 'same', reason: 'They say the same.' };
+  if (one.literals !== other.literals)
+    return { verdict: 'distinct', reason: 'They differ in the spelling of something in a machine.' };
   const [here, there] = differing(one.tokens, other.tokens);
   if (here.length === 0 && there.length === 0)
     return { verdict: 'distinct', reason: 'The same words in another order say something else.' };
@@ -72,6 +78,16 @@ export function compare(one: Statement, other: Statement, cosine = 0): { verdict
     reason: `They differ in "${here.join(' ')}" and "${there.join(' ')}", which may or may not be the same.`,
   };
 }
+
+const LITERAL = /^--?[a-z]|[=<>|\\{}@~^_]|::|:\/\/|\p{L}[!/]|[/!]\p{L}|\p{Ll}\p{Lu}|\p{L}-?\d+-?\p{Lu}|\p{Lu}\p{L}*\d/u;
+
+/** What is spelled like something in a machine, as it is spelled. */
+const literalsOf = (text: string): string =>
+  text
+    .split(/\s+/)
+    .map((chunk) => chunk.replace(/^["'“‘(]+|["'”’),.;:!?]+$/gu, ''))
+    .filter((chunk) => LITERAL.test(chunk))
+    .join(' ');
 
 /** Everything in a text that must be the same in both before they are looked at together. */
 export function figuresOf({ tokens }: Statement): string {
@@ -143,7 +159,7 @@ function spelledOut(text: string): string {
   let plain = text
     .normalize('NFKC')
     .replace(/[\u2018\u2019\u02BC]/g, "'")
-    .replace(/["\u201C\u201D\u00AB\u00BB()[\]*_`]/g, ' ')
+    .replace(/["\u201C\u201D\u00AB\u00BB()[\]*`]/g, ' ')
     .replace(/[\u2010-\u2012]/g, '-')
     .replace(/\s+/g, ' ')
     .trim()
