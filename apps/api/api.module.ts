@@ -4,6 +4,7 @@ import { type House } from '#assembly';
 import { AssemblyModule } from '#assembly/module';
 import { AgentsController } from './agents.controller.js';
 import { AuditController } from './audit.controller.js';
+import { AuditorsController } from './auditors.controller.js';
 import { DocumentsController } from './documents.controller.js';
 import { HealthController, HOUSE } from './health.controller.js';
 import { Draining } from './http/draining.js';
@@ -37,6 +38,7 @@ export class ApiModule {
         JobsController,
         SearchController,
         AuditController,
+        AuditorsController,
         HealthController,
       ],
       providers: [Draining, { provide: HOUSE, useValue: house }, { provide: APP_FILTER, useClass: ProblemFilter }],

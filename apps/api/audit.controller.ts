@@ -1,23 +1,30 @@
-import { Body, Controller, Get, HttpCode, Param, Post, Query, Req, Res } from '@nestjs/common';
+import { Readable } from 'node:stream';
+import { Body, Controller, Get, HttpCode, Param, Post, Query, Req, Res, StreamableFile } from '@nestjs/common';
 import { QueryBus } from '@nestjs/cqrs';
 import { ApiBody, ApiOkResponse, ApiProduces, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import {
+  askedFilter,
   auditEvent,
-  isoTime,
+  headPosition,
   LogSigner,
+  matches,
   spellVerifier,
   SqliteAuditLog,
   type AuditEvent,
+  type AuditFilter,
+  type ExportFilter,
   type Head,
   type Verification,
 } from '#audit-log';
-import { GetAuditEvent, GetAuditHead, ListAuditEvents, VerifyAuditLog } from '#audit-log/module';
-import { invalid, namespacePrefix, type Caller, type Page } from '#kernel';
+import { ExportAuditLog, GetAuditEvent, GetAuditHead, ListAuditEvents, VerifyAuditLog } from '#audit-log/module';
+import { invalid, type Caller, type Page } from '#kernel';
 import { ReadSide } from '#storage';
 import {
   AuditEventBody,
   AuditEventPage,
+  AuditFilterQuery,
+  ExportAuditQuery,
   ConsistencyBody,
   ConsistencyQuery,
   FeedQuery,
@@ -44,15 +51,21 @@ export class AuditController {
   /** Entries of the log, filtered. */
   @Get('events')
   async list(@By() by: Caller, @Query() query: ListAuditEventsQuery): Promise<AuditEventPage> {
-    const { namespace_prefix, from, to } = query;
-    const input = {
-      ...query,
-      namespace_prefix: namespace_prefix === undefined ? undefined : namespacePrefix(namespace_prefix),
-      from: from && isoTime(from, 'from'),
-      to: to && isoTime(to, 'to'),
-    };
+    const input = { ...query, ...this.filter(query) };
     const page: Page<AuditEvent> = await this.queries.execute(new ListAuditEvents(by, input));
     return page;
+  }
+
+  /**
+   * The log as NDJSON, up to where it stands now: a manifest, an entry a line, and a trailer without which it was cut
+   * off. Without a filter a database can be made from it.
+   */
+  @Get('export')
+  @ApiProduces('application/x-ndjson')
+  @ApiOkResponse({ schema: { type: 'string' }, description: 'A manifest, one entry a line, a trailer.' })
+  async export(@By() by: Caller, @Query() query: ExportAuditQuery): Promise<StreamableFile> {
+    const chunks: AsyncIterable<string> = await this.queries.execute(new ExportAuditLog(by, this.filter(query)));
+    return new StreamableFile(Readable.from(chunks), { type: 'application/x-ndjson' });
   }
 
   /** One entry. */
@@ -118,10 +131,11 @@ export class AuditController {
   @ApiProduces('text/event-stream')
   @ApiOkResponse({ schema: { type: 'string' }, description: 'An endless stream of entries.' })
   async feed(@Query() query: FeedQuery, @Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
+    const { after: begin, ...filter } = this.filter(query);
     const last = request.headers['last-event-id'];
     const { position: head } = await this.log.head();
     const resumes = typeof last === 'string';
-    const after = resumes ? positionOf(last, 'Last-Event-ID') : (query.after ?? head);
+    const after = resumes ? positionOf(last, 'Last-Event-ID') : (begin ?? head);
     if (after > head) throw invalid(resumes ? 'Last-Event-ID' : 'after', `is ${after}, but the head is ${head}`);
     const gone = new AbortController();
     reply.raw.once('close', () => gone.abort());
@@ -130,12 +144,17 @@ export class AuditController {
       .type('text/event-stream')
       .header('cache-control', 'no-store')
       .header('x-accel-buffering', 'no')
-      .send(serverSentEvents(this.items(after, signal), signal));
+      .send(serverSentEvents(this.items(after, filter, signal), signal));
   }
 
-  private async *items(after: number, signal: AbortSignal): AsyncIterable<FeedItem> {
+  private filter(query: AuditFilterQuery): ExportFilter {
+    return askedFilter(query, this.reads.point(headPosition, null));
+  }
+
+  private async *items(after: number, filter: AuditFilter, signal: AbortSignal): AsyncIterable<FeedItem> {
     for await (const { position, type } of this.log.tail(after, signal)) {
-      yield { id: position, event: type, data: this.reads.point(auditEvent, position) };
+      const data = this.reads.point(auditEvent, position)!;
+      if (matches(filter, data)) yield { id: position, event: type, data };
     }
   }
 }

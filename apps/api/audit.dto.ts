@@ -1,4 +1,4 @@
-import { ApiProperty } from '@nestjs/swagger';
+import { ApiProperty, IntersectionType, OmitType } from '@nestjs/swagger';
 import { IsIn, IsInt, IsString, MaxLength, Min } from 'class-validator';
 import type { JsonObject } from '#kernel';
 import { PageQuery } from './http/page.dto.js';
@@ -6,17 +6,14 @@ import { MayBeLeftOut } from './http/optional.js';
 
 const OPERATIONS = ['create', 'update', 'delete', 'restore', 'consolidate', 'publish', 'expire'] as const;
 
-export class ListAuditEventsQuery extends PageQuery {
+/** What entries are asked for by: all of it must hold. */
+export class AuditFilterQuery {
   /** Only entries after this position. */
   @ApiProperty({ type: 'integer' })
   @MayBeLeftOut()
   @IsInt()
   @Min(0)
   after?: number;
-
-  @MayBeLeftOut()
-  @IsIn(['asc', 'desc'])
-  order: 'asc' | 'desc' = 'asc';
 
   @MayBeLeftOut()
   @IsString()
@@ -83,14 +80,17 @@ export class ListAuditEventsQuery extends PageQuery {
   to?: string;
 }
 
-export class FeedQuery {
-  /** Begin after this position; by default with what comes next. `Last-Event-ID` goes before it. */
-  @ApiProperty({ type: 'integer' })
+export class ListAuditEventsQuery extends IntersectionType(AuditFilterQuery, PageQuery) {
   @MayBeLeftOut()
-  @IsInt()
-  @Min(0)
-  after?: number;
+  @IsIn(['asc', 'desc'])
+  order: 'asc' | 'desc' = 'asc';
 }
+
+/** An export has the order of the log, and all of it that the filter lets through. */
+export class ExportAuditQuery extends AuditFilterQuery {}
+
+/** `after` is where to begin; by default with what comes next. `Last-Event-ID` goes before it. */
+export class FeedQuery extends OmitType(AuditFilterQuery, ['from', 'to']) {}
 
 export class VerifyBody {
   /** First position; 1 by default. */

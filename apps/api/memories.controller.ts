@@ -41,7 +41,6 @@ import { Metrics } from '#telemetry';
 import { By } from './http/caller.js';
 import { parseFilter } from './http/filter.js';
 import { ndjson } from './http/ndjson.js';
-import { PageQuery } from './http/page.dto.js';
 import { answerRead, answerWrite } from './http/written.js';
 import {
   AddMemoryBody,
@@ -52,6 +51,7 @@ import {
   ExpireMemoriesBody,
   ExportMemoriesQuery,
   GetMemoryQuery,
+  HistoryQuery,
   ImportResultBody,
   ListMemoriesQuery,
   MemoryBody,
@@ -193,7 +193,7 @@ export class MemoriesController {
     return result;
   }
 
-  /** Memories as NDJSON, all as of the moment of asking. */
+  /** Memories as NDJSON, all as of the moment of asking, or of another. */
   @Get('export')
   @ApiProduces('application/x-ndjson')
   @ApiOkResponse({ schema: { type: 'string' }, description: 'One memory a line, as import takes them.' })
@@ -242,7 +242,7 @@ export class MemoriesController {
     @By() by: Caller,
     @Param('namespace') ns: string,
     @Param('key') key: string,
-    @Query() query: PageQuery,
+    @Query() query: HistoryQuery,
   ): Promise<MemoryPage> {
     const page: Page<Memory> = await this.queries.execute(
       new ListMemoryVersions(by, { ...query, ...address(ns, key) }),

@@ -359,6 +359,20 @@ export class ExportMemoriesQuery {
   @MayBeLeftOut()
   @IsIn(MEMORY_TYPES)
   memory_type?: MemoryType;
+
+  /** A log position or an ISO-8601 time: what there was then. */
+  @MayBeLeftOut()
+  @IsString()
+  @MaxLength(40)
+  as_of?: string;
+}
+
+export class HistoryQuery extends PageQuery {
+  /** A log position or an ISO-8601 time: the versions that there were then. */
+  @MayBeLeftOut()
+  @IsString()
+  @MaxLength(40)
+  as_of?: string;
 }
 
 export class ListNamespacesQuery extends PageQuery {
@@ -381,6 +395,12 @@ export class ListNamespacesQuery extends PageQuery {
   @Min(1)
   @Max(64)
   max_depth?: number;
+
+  /** A log position or an ISO-8601 time: what there was then. */
+  @MayBeLeftOut()
+  @IsString()
+  @MaxLength(40)
+  as_of?: string;
 }
 
 export class MemoryOrigin {

@@ -16,8 +16,14 @@ export class Refused extends Failure {
     message: string,
     hint?: string,
   ) {
-    super(status === 503 || status === 507 ? EXIT.unavailable : EXIT.data, code, message, hint);
+    super(exitOf(status), code, message, hint);
   }
+}
+
+/** The same as of the same refusal by the file. */
+function exitOf(status: number): number {
+  if (status === 404) return EXIT.no;
+  return status === 503 || status === 507 ? EXIT.unavailable : EXIT.data;
 }
 
 /** How often a busy server is asked again. */
@@ -70,6 +76,14 @@ export class Rest {
     return response.body!;
   }
 
+  /** An answer that goes on for long, as text that comes in pieces. */
+  async *text(path: string, headers: Record<string, string> = {}, stop?: AbortSignal): AsyncIterable<string> {
+    const response = await this.send('GET', path, undefined, undefined, headers, stop);
+    if (!response.ok) await this.read(response);
+    const decoder = new TextDecoder();
+    for await (const bytes of response.body!) yield decoder.decode(bytes, { stream: true });
+  }
+
   /** All items of a list, page by page. */
   async *list<T>(path: string): AsyncIterable<T[]> {
     let cursor: string | null = null;
@@ -92,12 +106,20 @@ export class Rest {
     }
   }
 
-  private async send(method: string, path: string, body?: string, type?: string): Promise<Response> {
+  private async send(
+    method: string,
+    path: string,
+    body?: string,
+    type?: string,
+    more: Record<string, string> = {},
+    stop?: AbortSignal,
+  ): Promise<Response> {
+    const signal = stop === undefined ? this.signal : AbortSignal.any([this.signal, stop]);
     try {
-      const headers = type === undefined ? undefined : { 'content-type': type };
-      return await fetch(this.base + path, { method, body, headers, signal: this.signal, redirect: 'error' });
+      const headers = type === undefined ? more : { 'content-type': type, ...more };
+      return await fetch(this.base + path, { method, body, headers, signal, redirect: 'error' });
     } catch (error) {
-      if (this.signal.aborted) throw error;
+      if (signal.aborted) throw error;
       const reason = ((error as Error).cause as { code?: string } | undefined)?.code ?? (error as Error).message;
       throw new Failure(
         EXIT.unavailable,

@@ -9,7 +9,7 @@ import type { Call } from './verb.js';
 export type Target = { kind: 'server'; url: string; rest: Rest } | { kind: 'file'; path: string };
 
 /** How long a server may take to say that it is there, in milliseconds. */
-const PATIENCE = 1000;
+const PATIENCE = 5000;
 
 /**
  * The server that was named, or the file that was named; else the server at HOST and PORT if it has our file open, else

@@ -1,3 +1,4 @@
+import { reversalCatalog } from '#audit-log';
 import { canonicalJson, type Recorded } from '#kernel';
 import type { Projector } from '#projections';
 import { sql, type Sql } from '#storage';
@@ -15,7 +16,9 @@ const count = ({ type, time }: Recorded): Sql[] => [
       ON CONFLICT (name, timestamp, labels) DO UPDATE SET value = value + 1`,
 ];
 
-const types = [sessions, memories, documents, work, jobs, search([])].flatMap(({ catalog }) => Object.keys(catalog));
+const types = [sessions, memories, documents, work, jobs, search([]), { catalog: reversalCatalog }].flatMap(
+  ({ catalog }) => Object.keys(catalog),
+);
 
 export const activityProjector: Projector = {
   name: 'activity',

@@ -12,6 +12,7 @@ import { Meaning, OllamaChat, SearchIds } from '#search';
 import { SearchModule } from '#search/module';
 import { ReaderPool, ReadSide } from '#storage';
 import { Log, Metrics } from '#telemetry';
+import { auditorHandlers } from './auditors.js';
 import { WorkModule } from '#work/module';
 import { Config } from './config.js';
 import type { House } from './house.js';
@@ -48,12 +49,22 @@ export class AssemblyModule {
         WorkModule,
         SearchModule,
       ],
-      providers: [...providers, ...learningHandlers],
+      providers: [...providers, ...auditorHandlers, ...learningHandlers],
       exports: [...providers.map(({ provide }) => provide), CqrsModule],
     };
   }
 }
 
+export {
+  DiffLog,
+  DiffLogHandler,
+  RevertOperation,
+  RevertOperationHandler,
+  WhyMemory,
+  WhyMemoryHandler,
+  type DiffPage,
+  type RevertResult,
+} from './auditors.js';
 export {
   GetProcedureOutcomes,
   RefineProcedure,

@@ -1,4 +1,14 @@
-import { auditReads } from '#audit-log';
+import {
+  auditReads,
+  dependsOn,
+  diffOf,
+  reversal,
+  reversalCatalog,
+  reversalUndoes,
+  revertPlan,
+  type AnyUndoes,
+  type Snapshots,
+} from '#audit-log';
 import { documents, documentSearchable } from '#documents';
 import { jobs } from '#jobs';
 import { memories, memorySearchable } from '#memories';
@@ -10,6 +20,7 @@ import type { AnyDecider, EventCatalog } from '#kernel';
 import { readRegistry } from '#storage';
 import { work } from '#work';
 import { activityProjector } from './activity.projector.js';
+import { provenanceProjector } from './provenance.projector.js';
 import { outcomeReads } from './task-outcome.js';
 
 /** Start reading here: everything the product knows how to decide, project and answer. */
@@ -21,10 +32,11 @@ const features: Feature[] = [
   jobs,
   search([memorySearchable, documentSearchable]),
   {
-    catalog: {},
-    deciders: [],
+    catalog: reversalCatalog,
+    deciders: [reversal],
     projectors: [activityProjector],
     reads: [...auditReads, ...outcomeReads, ...operationReads, projectionStatus],
+    undoes: reversalUndoes,
   },
 ];
 
@@ -34,7 +46,17 @@ export const deciders = new Map<string, AnyDecider>(
   features.flatMap((feature) => feature.deciders.map((decider) => [decider.name, decider] as const)),
 );
 
-/** In the order in which they are applied: a table comes after those that its foreign keys name. */
-export const projectors: Projector[] = features.flatMap((feature) => feature.projectors);
+const provenance = provenanceProjector(features.flatMap(({ provenance: said }) => (said === undefined ? [] : [said])));
 
-export const reads = readRegistry(features.flatMap((feature) => feature.reads));
+/** In the order in which they are applied: a table comes after those that its foreign keys name. */
+export const projectors: Projector[] = [...features.flatMap((feature) => feature.projectors), provenance];
+
+/** What became different between two positions, of everything that can be compared. */
+export const diffRead = diffOf(Object.assign({}, ...features.map((feature) => feature.snapshots ?? {})) as Snapshots);
+
+const undoes = Object.assign({}, ...features.map((feature) => feature.undoes)) as AnyUndoes;
+
+/** How everything under a correlation id is taken back, as the features say. */
+export const planRevert = revertPlan(undoes, catalog, dependsOn);
+
+export const reads = readRegistry([...features.flatMap((feature) => feature.reads), planRevert, diffRead]);

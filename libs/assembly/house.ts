@@ -6,7 +6,7 @@ import { Jobs } from '#jobs';
 import { Operations, type OperationObserver } from '#operations';
 import { projectionStatus } from '#projections';
 import { feedbackTotals, Meaning, OllamaChat, SearchIds, searchIdKey, searchStatus } from '#search';
-import { Database, migrate, ReaderPool, readMigrations, ReadSide } from '#storage';
+import { Database, migrate, readMigrations, ReadSide } from '#storage';
 import { Log, Metrics } from '#telemetry';
 import { systemCaller } from './caller.js';
 import type { Config } from './config.js';
@@ -15,6 +15,7 @@ import { catalog } from './features.js';
 import { jobsOf } from './jobs.js';
 import type { House } from './open-house.js';
 import { PROJECT_ROOT, VERSION } from './project.js';
+import { openReaders } from './readers.js';
 
 export type { House } from './open-house.js';
 
@@ -30,13 +31,7 @@ export async function openHouse(config: Config): Promise<House> {
     synchronous,
     episodicTtlDays: config.ABATHUR_EPISODIC_TTL_DAYS,
   });
-  const pool = new ReaderPool({
-    script: new URL('./reader.thread.js', import.meta.url),
-    workerData: { path, readonly: true, synchronous },
-    min: config.ABATHUR_DB_POOL_MIN,
-    max: config.ABATHUR_DB_POOL_MAX,
-    acquireTimeout: config.ABATHUR_DB_POOL_TIMEOUT_MS,
-  });
+  const pool = openReaders(config);
   const reads = new ReadSide(db, pool);
   const embedder = await chooseEmbedder(config, (error) => log.error('embeddings-down', error));
   const meaning = new Meaning(

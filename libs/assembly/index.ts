@@ -1,10 +1,11 @@
 export { startBackground } from './background.js';
 export { systemCaller } from './caller.js';
 export { Config, ConfigError, readConfig } from './config.js';
-export { catalog, projectors, reads } from './features.js';
+export { catalog, diffRead, planRevert, projectors, reads } from './features.js';
 export { migrateFile, openHouse, sizeOf } from './house.js';
 export type { House } from './open-house.js';
 export { PROJECT_ROOT, VERSION } from './project.js';
+export { openReaders } from './readers.js';
 export { rememberOutcomes } from './remember-outcomes.js';
 export { run, type Program } from './run.js';
 export { runArchive, runDuplicateScan, runEpisodicConsolidation, type JobRun } from './consolidation.js';

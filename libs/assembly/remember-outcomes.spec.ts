@@ -1,13 +1,13 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { decideStep, type Step } from '#audit-log';
+import { chooseStep, decideStep, type Step } from '#audit-log';
 import { memory } from '#memories';
+import { session } from '#sessions';
 import { ReadSide, sql, type ReaderPool } from '#storage';
+import { Log, Metrics } from '#telemetry';
 import { startOf, task } from '#work';
-import { chooseStep } from '#audit-log';
 import { caller, openTestHouse, type TestHouse } from '../../test/support/house.js';
 import { endStaleTasks } from './stale-tasks.js';
 import { rememberOutcomes } from './remember-outcomes.js';
-import { Log, Metrics } from '#telemetry';
 
 describe('What becomes of tasks by itself', () => {
   let house: TestHouse;
@@ -20,7 +20,7 @@ describe('What becomes of tasks by itself', () => {
   afterEach(() => house.close());
 
   const execute = (...steps: Step[]) => house.log.execute({ caller: caller(), steps });
-  const submit = (task_id: string, seconds = 60): Step =>
+  const submit = (task_id: string, changes: object = {}): Step =>
     decideStep(task, {
       type: 'SubmitTask',
       task_id,
@@ -29,12 +29,13 @@ describe('What becomes of tasks by itself', () => {
       priority: 5,
       input_data: {},
       max_retries: 0,
-      max_execution_timeout_seconds: seconds,
+      max_execution_timeout_seconds: 60,
       parent_task_id: null,
       dependencies: [],
       session_id: null,
       procedure: null,
       outcome_namespace: 'app:x',
+      ...changes,
     });
   const start = (task_id: string): Step => chooseStep(task, startOf, { task_id, agent_id: null });
   const complete = (task_id: string): Step => decideStep(task, { type: 'CompleteTask', task_id, result_data: null });
@@ -64,6 +65,17 @@ describe('What becomes of tasks by itself', () => {
     house.db.exec(`DELETE FROM reactions`);
     await rememberOutcomes(parts);
     expect(house.db.all(sql`SELECT is_deleted FROM memory_entries`)).toEqual([{ is_deleted: 1 }]);
+  });
+
+  it('R-C8 an outcome stays with its session, also when that is deleted before it is remembered', async () => {
+    const about = { session_id: 's1', app_name: 'a', user_id: 'u', project_id: null, metadata: {}, state: {} };
+    await execute(decideStep(session, { type: 'CreateSession', ...about }));
+    await execute(submit('t1', { session_id: 's1', outcome_namespace: null }), start('t1'), complete('t1'));
+    await execute(decideStep(session, { type: 'DeleteSession', session_id: 's1' }));
+    await rememberOutcomes(parts);
+    expect(house.db.all(sql`SELECT namespace, session_id FROM memory_entries`)).toEqual([
+      { namespace: 'session:s1:outcomes', session_id: null },
+    ]);
   });
 
   it('R-C8 what was cancelled came to nothing, and is not remembered', async () => {

@@ -17,12 +17,13 @@ export async function rememberOutcomes({ auditLog, reads }: Pick<House, 'auditLo
   const ended = reads.point(endedTasks, { after, limit: PAGE });
   await Promise.all(ended.map((outcome) => remember(auditLog, outcome)));
   const last = ended.at(-1);
-  if (last !== undefined) await auditLog.chore('move-reaction', { name: REACTION, position: last.position });
+  if (last !== undefined) await auditLog.chore('move-reaction', { name: REACTION, position: last.ended });
   return ended.length;
 }
 
-async function remember(log: SqliteAuditLog, { task, position, correlation_id }: EndedTask): Promise<void> {
+async function remember(log: SqliteAuditLog, outcome: EndedTask): Promise<void> {
+  const { correlation_id, ended } = outcome;
   // Part of the work that ended the task: whoever takes that back takes this back as well.
-  const caller = { ...systemCaller(), correlation_id, causation_id: `pos-${position}` };
-  await log.execute({ caller, steps: [chooseStep(memory, outcomeOf, { task, position })] });
+  const caller = { ...systemCaller(), correlation_id, causation_id: `pos-${ended}` };
+  await log.execute({ caller, steps: [chooseStep(memory, outcomeOf, outcome)] });
 }

@@ -2,23 +2,22 @@ import { createHash } from 'node:crypto';
 import { DomainError, namespace, streamName, type JsonObject } from '#kernel';
 import { memory } from '#memories';
 import { defineRead, sql, type Database, type Reader } from '#storage';
-import type { EndedTask, Task } from '#work';
+import { taskAt, type EndedTask, type Task } from '#work';
 
 type WriteMemory = Extract<Parameters<typeof memory.decide>[0], { type: 'WriteMemory' }>;
 
 /**
- * The memory of how a task ended: what was tried, what came of it, and by which procedure. `null` once anything was ever written at its address: then it is known already, or
- * somebody has deleted it, and nothing in the background brings back what was deleted.
+ * The memory of how a task ended: what was tried, what came of it, and by which procedure. `null` once anything was ever
+ * written at its address: then it is known already, or somebody has deleted it, and nothing in the background brings
+ * back what was deleted.
  */
-export const outcomeOf = defineRead(
-  'outcomes.of',
-  (db, { task, position }: Pick<EndedTask, 'task' | 'position'>): WriteMemory | null => {
-    const address = { namespace: outcomeNamespace(task), key: task.task_id };
-    const stream = streamName('memory', address.namespace, address.key);
-    if (db.one(sql`SELECT 1 FROM audit WHERE stream = ${stream} LIMIT 1`) !== undefined) return null;
-    return { type: 'WriteMemory', mode: 'add', ...address, ...episode(db, task, position) };
-  },
-);
+export const outcomeOf = defineRead('outcomes.of', (db, outcome: EndedTask): WriteMemory | null => {
+  const task = taskAt.run(db, outcome);
+  const address = { namespace: outcomeNamespace(db, task, outcome), key: task.task_id };
+  const stream = streamName('memory', address.namespace, address.key);
+  if (db.one(sql`SELECT 1 FROM audit WHERE stream = ${stream} LIMIT 1`) !== undefined) return null;
+  return { type: 'WriteMemory', mode: 'add', ...address, ...episode(task, outcome) };
+});
 
 /** Where a reaction to the log has come to. */
 export const reactionPosition = defineRead(
@@ -41,11 +40,9 @@ export function moveReaction(db: Database, { name, position }: { name: string; p
 const MAX_PROMPT = 2_000;
 const MAX_RESULT = 8_000;
 
-function episode(db: Reader, task: Task, ended: number) {
-  const { task_id, status, agent_type, agent_id, procedure, retry_count, result_data, error_message } = task;
-  const now = db.one<{ id: number; session_id: string | null }>(
-    sql`SELECT id, session_id FROM tasks WHERE task_id = ${task_id}`,
-  )!;
+function episode(task: Task, { submitted, ended }: EndedTask) {
+  const { task_id, session_id, status, agent_type, agent_id, procedure, retry_count } = task;
+  const { result_data, error_message } = task;
   // What can be found by words and by meaning; names and ids are beside it.
   const value: JsonObject = {
     title: `Task ${status}`,
@@ -61,17 +58,21 @@ function episode(db: Reader, task: Task, ended: number) {
     outcome: status,
     agent_type,
     agent_id,
-    ...(now.session_id === null ? {} : { session_id: now.session_id }),
+    ...(session_id === null ? {} : { session_id }),
     ...(procedure === null ? {} : { procedure: { ...procedure } }),
     // Positions in the log of what it is drawn from.
-    events: [now.id, ended],
+    events: [submitted, ended],
   };
-  return { memory_type: 'episodic' as const, value, metadata, task_id, session_id: now.session_id };
+  return { memory_type: 'episodic' as const, value, metadata, task_id, session_id };
 }
 
 /** Where the task says, else with its session, else with the application's own. */
-function outcomeNamespace({ outcome_namespace, session_id }: Task): string {
+function outcomeNamespace(db: Reader, { outcome_namespace }: Task, { submitted }: EndedTask): string {
   if (outcome_namespace !== null) return outcome_namespace;
+  // As it was submitted: what belonged to a session that is gone by now is nobody else's business.
+  const { session_id } = db.one<{ session_id: string | null }>(
+    sql`SELECT json_extract(data, '$.session_id') AS session_id FROM audit WHERE position = ${submitted}`,
+  )!;
   if (session_id === null) return 'app:abathur:outcomes';
   const own = `${streamName('session', session_id)}:outcomes`;
   // Not every id of a session can be spelled as a segment.

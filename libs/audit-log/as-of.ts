@@ -1,27 +1,26 @@
 import { invalid } from '#kernel';
 import { defineRead, sql, type ReadSide } from '#storage';
-import { positionAt } from './audit.reads.js';
-
-const headPosition = defineRead(
-  'audit.head-position',
-  (db, _: null): number =>
-    db.one<{ position: number }>(sql`SELECT coalesce(max(position), 0) AS position FROM audit`)!.position,
-);
+import { headPosition, positionAt } from './positions.js';
 
 /**
  * Turns `as_of`, a log position or an ISO-8601 time, into the position whose past it names. Refuses what is beyond
  * the head or in the future: it would answer differently tomorrow.
  */
-export function resolveAsOf(reads: ReadSide, asOf: string | undefined, now: string): number | undefined {
+export function resolveAsOf(
+  reads: ReadSide,
+  asOf: string | undefined,
+  now: string,
+  field = 'as_of',
+): number | undefined {
   if (asOf === undefined) return undefined;
   if (POSITION.test(asOf)) {
     const position = Number(asOf);
     const head = reads.point(headPosition, null);
-    if (position > head) throw invalid('as_of', `position ${position} is beyond the head, which is ${head}`);
+    if (position > head) throw invalid(field, `position ${position} is beyond the head, which is ${head}`);
     return position;
   }
-  const time = isoTime(asOf, 'as_of');
-  if (time > now) throw invalid('as_of', `${asOf} is in the future`);
+  const time = isoTime(asOf, field);
+  if (time > now) throw invalid(field, `${asOf} is in the future`);
   return reads.point(positionAt, time);
 }
 

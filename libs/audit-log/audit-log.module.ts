@@ -4,4 +4,4 @@ import { auditQueryHandlers } from './audit.queries.js';
 @Module({ providers: auditQueryHandlers })
 export class AuditLogModule {}
 
-export { GetAuditEvent, GetAuditHead, ListAuditEvents, VerifyAuditLog } from './audit.queries.js';
+export { ExportAuditLog, GetAuditEvent, GetAuditHead, ListAuditEvents, VerifyAuditLog } from './audit.queries.js';

@@ -1,5 +1,7 @@
-import { below, decodeCursor, toPage, type JsonObject, type Page } from '#kernel';
+import { decodeCursor, encodeCursor, toPage, type JsonObject, type Page } from '#kernel';
 import { and, defineRead, sql, type Sql } from '#storage';
+import { stretch, type AuditFilter } from './audit.filter.js';
+import { headPosition } from './positions.js';
 import type { Entry } from './entry.js';
 import { eventId } from './log-reader.js';
 import { commitIdOf } from './log-writer.js';
@@ -30,23 +32,6 @@ export interface AuditEvent {
   previous_hash: string;
 }
 
-export interface AuditFilter {
-  stream?: string;
-  type?: string;
-  actor?: string;
-  agent_id?: string;
-  task_id?: string;
-  session_id?: string;
-  namespace_prefix?: string;
-  memory_operation?: string;
-  memory_entry_id?: number;
-  correlation_id?: string;
-  /** Earliest time, inclusive. */
-  from?: string;
-  /** Latest time, inclusive. */
-  to?: string;
-}
-
 export interface AuditPageInput extends AuditFilter {
   after?: number;
   order: 'asc' | 'desc';
@@ -65,18 +50,27 @@ const columns: Sql = {
   params: [],
 };
 
+/**
+ * A page of the log. Where no index leads to what the filter asks for, a page may end early, even without an entry: its
+ * cursor goes on from where it has looked.
+ */
 export const auditEvents = defineRead('audit.events', (db, input: AuditPageInput): Page<AuditEvent> => {
-  const { after, order, limit, cursor, ...filter } = input;
+  const { after = 0, order, limit, cursor, ...filter } = input;
   const list = ['audit', order, filter];
-  const [last] = decodeCursor<[number]>(list, cursor) ?? [];
-  const conditions = filterConditions(filter);
-  if (after !== undefined) conditions.push(sql`position > ${after}`);
-  if (last !== undefined) conditions.push(order === 'asc' ? sql`position > ${last}` : sql`position < ${last}`);
+  const [seen] = decodeCursor<[number]>(list, cursor) ?? [];
+  const span =
+    order === 'asc'
+      ? { after: Math.max(after, seen ?? 0), until: headPosition.run(db, null) }
+      : { after, until: Math.min(headPosition.run(db, null), (seen ?? Infinity) - 1) };
+  const { conditions, last, ...bounds } = stretch(db, filter, span, order);
+  conditions.push(sql`position > ${bounds.after}`, sql`position <= ${bounds.until}`);
   const direction: Sql = { text: order === 'asc' ? 'ASC' : 'DESC', params: [] };
   const rows = db.all<Row>(
     sql`SELECT ${columns} FROM audit WHERE ${and(conditions)} ORDER BY position ${direction} LIMIT ${limit + 1}`,
   );
-  return toPage(list, rows, limit, ({ position }) => [position], toAuditEvent);
+  const page = toPage(list, rows, limit, ({ position }) => [position], toAuditEvent);
+  if (page.next_cursor !== null || last) return page;
+  return { ...page, next_cursor: encodeCursor(list, [order === 'asc' ? bounds.until : bounds.after + 1]) };
 });
 
 export const auditEvent = defineRead('audit.event', (db, position: number): AuditEvent | undefined => {
@@ -93,35 +87,6 @@ export const auditEntry = defineRead('audit.entry', (db, position: number): Entr
 export const wasAnswered = defineRead('audit.was-answered', (db, key: string | undefined): boolean =>
   key === undefined ? false : db.one(sql`SELECT 1 FROM commits WHERE commit_id = ${commitIdOf(key)}`) !== undefined,
 );
-
-/** The last position at or before a moment: how `as_of` a time becomes `as_of` a position. */
-export const positionAt = defineRead('audit.position-at', (db, time: string): number => {
-  const row = db.one<{ position: number }>(
-    sql`SELECT position FROM audit WHERE timestamp <= ${time} ORDER BY timestamp DESC, position DESC LIMIT 1`,
-  );
-  return row?.position ?? 0;
-});
-
-function filterConditions(filter: AuditFilter): Sql[] {
-  const { stream, type, actor, agent_id, task_id, session_id, memory_operation, correlation_id } = filter;
-  const conditions: Sql[] = [];
-  if (stream !== undefined) conditions.push(sql`stream = ${stream}`);
-  if (type !== undefined) conditions.push(sql`type = ${type}`);
-  if (actor !== undefined) conditions.push(sql`actor = ${actor}`);
-  if (agent_id !== undefined) conditions.push(sql`agent_id = ${agent_id}`);
-  if (task_id !== undefined) conditions.push(sql`task_id = ${task_id}`);
-  if (session_id !== undefined) conditions.push(sql`session_id = ${session_id}`);
-  if (memory_operation !== undefined) conditions.push(sql`memory_operation = ${memory_operation}`);
-  if (filter.memory_entry_id !== undefined) conditions.push(sql`memory_entry_id = ${filter.memory_entry_id}`);
-  if (correlation_id !== undefined) conditions.push(sql`correlation_id = ${correlation_id}`);
-  if (filter.from !== undefined) conditions.push(sql`timestamp >= ${filter.from}`);
-  if (filter.to !== undefined) conditions.push(sql`timestamp <= ${filter.to}`);
-  if (filter.namespace_prefix !== undefined) {
-    const { prefix, from, to } = below(filter.namespace_prefix);
-    conditions.push(sql`(memory_namespace = ${prefix} OR (memory_namespace >= ${from} AND memory_namespace < ${to}))`);
-  }
-  return conditions;
-}
 
 const toAuditEvent = ({ data, event_id, ...row }: Row): AuditEvent => ({
   ...row,

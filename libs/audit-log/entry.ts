@@ -146,7 +146,7 @@ export function hmac(key: Buffer, message: string): Buffer {
     outer[i]! ^= key[i]!;
   }
   text.copy(inner, 64);
-  hash('sha256', inner, 'buffer').copy(outer, 64);
+  outer.write(hash('sha256', inner, 'binary'), 64, 'latin1');
   return hash('sha256', outer, 'buffer');
 }
 

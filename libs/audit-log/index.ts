@@ -1,5 +1,8 @@
-import { auditEntry, auditEvent, auditEvents, positionAt } from './audit.reads.js';
+import { auditExportPage } from './audit.export.js';
+import { auditEntry, auditEvent, auditEvents } from './audit.reads.js';
+import { headPosition, positionAt, streamTip } from './positions.js';
 import { verifySlice, witnessedHead } from './chain.js';
+import { whyOf } from './provenance.js';
 import { flawedNode, provenConsistency, provenInclusion, signedHead, treeHead, treeRoot } from './tree.js';
 
 export { isoTime, resolveAsOf, resolveMoment } from './as-of.js';
@@ -15,15 +18,18 @@ export type {
   StreamSlice,
 } from './audit-log.js';
 export {
-  auditEvent,
-  auditEvents,
-  positionAt,
-  wasAnswered,
-  type AuditEvent,
-  type AuditFilter,
-  type AuditPageInput,
-} from './audit.reads.js';
-export { verifySlice, witnessedHead, type Verification } from './chain.js';
+  auditExportPage,
+  exportLines,
+  type ExportEntry,
+  type ExportFilter,
+  type ExportManifest,
+  type ExportPage,
+  type ExportTrailer,
+} from './audit.export.js';
+export { askedFilter, matches, type AuditFilter } from './audit.filter.js';
+export { auditEvent, auditEvents, wasAnswered, type AuditEvent, type AuditPageInput } from './audit.reads.js';
+export { verifyRange, verifySlice, witnessedHead, type Verification } from './chain.js';
+export { headPosition, positionAt, streamTip } from './positions.js';
 export { openCheckpoint, readCheckpoint, type Checkpoint } from './checkpoint.js';
 export { disclose, verdictOn, type Disclosure, type Verdict } from './entry.js';
 export { LogKeys } from './log-keys.js';
@@ -33,12 +39,30 @@ export { LogWriter } from './log-writer.js';
 export { consistencyProof, extendsTree, Frontier, includes, leafHash } from './merkle.js';
 export { parseVerifier, spellVerifier, type NoteVerifier } from './signed-note.js';
 export { SqliteAuditLog } from './sqlite-audit-log.js';
+export { diffOf, type Change, type DiffInput, type Snapshot, type Snapshots } from './diff.js';
+export {
+  dependsOn,
+  provenanceRows,
+  whyOf,
+  type LifeEvent,
+  type Link,
+  type Provenance,
+  type Source,
+  type Why,
+} from './provenance.js';
+export { reversal, reversalCatalog } from './reversal.decider.js';
+export { reversalUndoes, revertPlan, type DependsOn, type Revert, type RevertInput } from './revert.js';
+export { thingOf, type Thing } from './thing.js';
+export type { AnyUndoes, Dependent, Undo, Undoes, Undoing, Undone } from './undo.js';
 export {
   chooseStep,
   decideStep,
+  planStep,
   readStep,
   Transactor,
+  type Carried,
   type Decision,
+  type Planned,
   type Step,
   type Work,
   type WorkAnswer,
@@ -55,10 +79,14 @@ export { Writer, type Settled, type WriterHooks, type WriterRequest } from './wr
 export const auditReads = [
   auditEvents,
   auditEvent,
-  auditEntry,
+  auditExportPage,
+  headPosition,
   positionAt,
+  streamTip,
   verifySlice,
+  whyOf,
   witnessedHead,
+  auditEntry,
   treeHead,
   treeRoot,
   signedHead,

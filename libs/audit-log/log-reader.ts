@@ -51,6 +51,18 @@ export class LogReader {
       .map((row) => this.recorded(row));
   }
 
+  /** Events under a correlation id, in order. */
+  correlated(correlationId: string, limit: number, type?: string): Recorded[] {
+    const ofType = type === undefined ? sql`1` : sql`type = ${type}`;
+    return this.db
+      .all<EventRow>(
+        sql`SELECT position, event_id, stream, stream_version AS version, type, schema_version,
+                timestamp AS time, actor, correlation_id, data
+              FROM audit WHERE correlation_id = ${correlationId} AND ${ofType} ORDER BY position LIMIT ${limit}`,
+      )
+      .map((row) => this.recorded(row));
+  }
+
   head(): Head {
     const row = this.db.one<{ position: number; entry_hash: Buffer; time: string }>(
       sql`SELECT position, entry_hash, timestamp AS time FROM audit ORDER BY position DESC LIMIT 1`,

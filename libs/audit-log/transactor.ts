@@ -24,13 +24,14 @@ export interface Conditions {
 
 /**
  * One thing to do in a transaction: decide a command and append what follows, ask a read, or let a read choose the
- * command that is decided next. Nobody writes between a choice and its decision, so two who ask at once for the next
+ * command that is decided next, or plan all steps. Nobody writes between a choice and its decision, so two who ask at once for the next
  * thing to do never get the same one. A read that answers `null` chooses nothing: then `null` is the result.
  */
 export type Step =
   | ({ decider: string; command: object } & Conditions)
   | { read: string; input: unknown }
-  | ({ choose: string; input: unknown; by: string } & Conditions);
+  | ({ choose: string; input: unknown; by: string } & Conditions)
+  | { plan: string; input: unknown };
 
 /** The step that decides a command, with what must hold for it. */
 export const decideStep = <C extends { type: string }>(
@@ -50,10 +51,37 @@ export const chooseStep = <C extends { type: string }, I>(
 /** The step that asks a read in the transaction. */
 export const readStep = <I>({ name }: Read<I, unknown>, input: I): Step => ({ read: name, input });
 
+/** The step that asks a read what to do, and does it: nothing can be written between the question and the deed. */
+export const planStep = <I>({ name }: Read<I, Planned>, input: I): Step => ({ plan: name, input });
+
+/** What such a read comes to. */
+export interface Planned {
+  steps: Step[];
+  /** What is said of it. */
+  answer: unknown;
+}
+
+/** What became of a plan: its answer, and what deciding each of its steps came to. */
+export interface Carried {
+  answer: unknown;
+  carried: unknown[];
+}
+
 /** Steps that happen in order, all or none. */
 export interface Work {
   caller: Caller;
   steps: Step[];
+  /** Do all of it, say what came of it, and undo it: nothing is written. */
+  rehearse?: true;
+}
+
+/** Leaves the savepoint of a rehearsal, so that it is undone. */
+export class Rehearsed extends Error {
+  override readonly name = 'Rehearsed';
+
+  constructor(readonly answer: WorkAnswer) {
+    super('Only rehearsed');
+  }
 }
 
 /** What deciding a command came to. */
@@ -117,7 +145,9 @@ export class Transactor {
   execute(work: Work): WorkAnswer {
     const touched: string[] = [];
     try {
-      return this.answer(work, touched);
+      const answer = this.answer(work, touched);
+      if (work.rehearse) throw new Rehearsed(answer);
+      return answer;
     } catch (error) {
       // These states may hold events that are being rolled back.
       for (const stream of touched) this.folded.delete(stream);
@@ -138,7 +168,8 @@ export class Transactor {
       if (first !== undefined) return { ...(first as WorkAnswer), replayed: true };
     }
     const results = this.performAll(steps, caller, touched);
-    const positions = results.filter(isDecision).map(({ position }) => position);
+    const decided = results.flatMap((result) => (isCarried(result) ? result.carried : [result]));
+    const positions = decided.filter(isDecision).map(({ position }) => position);
     const answer = {
       results,
       position: positions.length > 0 ? Math.max(...positions) : this.writer.position,
@@ -164,6 +195,10 @@ export class Transactor {
   private perform(step: Step, caller: Caller, touched: string[]): unknown {
     if ('read' in step) return this.ask(step.read, step.input);
     if ('decider' in step) return this.decide(step.decider, step.command, step, caller, touched);
+    if ('plan' in step) {
+      const { steps, answer } = this.ask(step.plan, step.input) as Planned;
+      return { answer, carried: this.performAll(steps, caller, touched) } satisfies Carried;
+    }
     const command = this.ask(step.choose, step.input) as object | null;
     return command === null ? null : this.decide(step.by, command, step, caller, touched);
   }
@@ -274,6 +309,9 @@ function inOrder(
 }
 
 const NONE: ReadonlyMap<string, CommittedEvent> = new Map();
+
+const isCarried = (result: unknown): result is Carried =>
+  typeof result === 'object' && result !== null && 'carried' in result;
 
 const isDecision = (result: unknown): result is Decision =>
   typeof result === 'object' && result !== null && 'stream' in result && 'events' in result;

@@ -2,7 +2,7 @@ import { DomainError } from '#kernel';
 import type { Database } from '#storage';
 import type { Commit, Receipt } from './audit-log.js';
 import type { LogWriter } from './log-writer.js';
-import type { Transactor, Work, WorkAnswer } from './transactor.js';
+import { Rehearsed, type Transactor, type Work, type WorkAnswer } from './transactor.js';
 
 export type WriterRequest =
   | { kind: 'commit'; commit: Commit }
@@ -63,6 +63,7 @@ export class Writer {
       if (!this.db.inTransaction) throw error;
       this.log.refresh();
       this.hooks.onUndo(this.log.position);
+      if (error instanceof Rehearsed) return { value: error.answer };
       return { error: storageError(error) };
     }
   }
@@ -80,7 +81,7 @@ export class Writer {
 }
 
 const reads = (request: WriterRequest): boolean =>
-  request.kind === 'execute' && request.work.steps.some((step) => 'read' in step || 'choose' in step);
+  request.kind === 'execute' && request.work.steps.some((step) => !('decider' in step));
 
 /** What SQLite's refusals mean to a client. */
 function storageError(error: unknown): unknown {

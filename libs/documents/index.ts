@@ -4,6 +4,7 @@ import { documentCatalog } from './document.events.js';
 import { documentsProjector } from './document.projector.js';
 import { documentReads } from './document.reads.js';
 import { documentSearch } from './document.search.js';
+import { documentUndoes } from './document.undo.js';
 
 /** What writer and reader threads need to know; the Nest side is `#documents/module`. */
 export const documents: Feature = {
@@ -11,6 +12,7 @@ export const documents: Feature = {
   deciders: [document],
   projectors: [documentsProjector],
   reads: [...documentReads, ...documentSearch.reads],
+  undoes: documentUndoes,
 };
 
 export { forgetChanges, noteChanges, type NoticedChanges } from './document-changes.js';

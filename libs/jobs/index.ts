@@ -3,6 +3,7 @@ import { job } from './job.decider.js';
 import { jobCatalog } from './job.events.js';
 import { jobsProjector } from './job.projector.js';
 import { jobReads } from './job.reads.js';
+import { jobUndoes } from './job.undo.js';
 
 /** What writer and reader threads need to know. */
 export const jobs: Feature = {
@@ -10,6 +11,7 @@ export const jobs: Feature = {
   deciders: [job],
   projectors: [jobsProjector],
   reads: jobReads,
+  undoes: jobUndoes,
 };
 
 export {

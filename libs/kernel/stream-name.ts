@@ -8,3 +8,9 @@ export function streamName(kind: string, ...parts: string[]): string {
 
 // Only the separator and the escape sign need encoding: names stay readable for an auditor.
 const encode = (part: string): string => part.replace(/[%:]/g, (sign) => (sign === ':' ? '%3A' : '%25'));
+
+/** What a stream's name says: its kind, and the parts of its identity as they were given. */
+export function streamParts(stream: string): [kind: string, ...parts: string[]] {
+  const [kind, ...parts] = stream.split(':');
+  return [kind!, ...parts.map((part) => part.replace(/%3A|%25/g, (code) => (code === '%3A' ? ':' : '%')))];
+}

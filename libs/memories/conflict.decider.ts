@@ -2,7 +2,9 @@ import { conflict as conflictError, notFound, streamName, type Decider } from '#
 import type { ConflictDetected, ConflictEvent, ConflictResolved } from './conflict.events.js';
 
 export type ConflictCommand =
-  ({ type: 'ReportConflict' } & ConflictDetected['data']) | ({ type: 'ResolveConflict' } & ConflictResolved['data']);
+  | ({ type: 'ReportConflict' } & ConflictDetected['data'])
+  | ({ type: 'ResolveConflict' } & ConflictResolved['data'])
+  | { type: 'ReopenConflict'; conflict_id: string };
 
 export interface ConflictState {
   status: 'unknown' | 'open' | 'resolved';
@@ -19,10 +21,12 @@ export const conflict: Decider<ConflictCommand, ConflictEvent, ConflictState> = 
       return status === 'unknown' ? [{ type: 'ConflictDetected', data: data as ConflictDetected['data'] }] : [];
     }
     if (status === 'unknown') throw notFound('conflict', conflict_id);
+    if (type === 'ReopenConflict')
+      return status === 'open' ? [] : [{ type: 'ConflictReopened', data: { conflict_id } }];
     if (status === 'resolved')
       throw conflictError('conflict-resolved', `Conflict ${conflict_id} is resolved.`, 'GET it to see how.');
     return [{ type: 'ConflictResolved', data: data as ConflictResolved['data'] }];
   },
 
-  evolve: (_, { type }) => ({ status: type === 'ConflictDetected' ? 'open' : 'resolved' }),
+  evolve: (_, { type }) => ({ status: type === 'ConflictResolved' ? 'resolved' : 'open' }),
 };

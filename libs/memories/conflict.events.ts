@@ -37,9 +37,13 @@ export type ConflictResolved = DomainEvent<
   }
 >;
 
-export type ConflictEvent = ConflictDetected | ConflictResolved;
+/** What resolved it was taken back. */
+export type ConflictReopened = DomainEvent<'ConflictReopened', { conflict_id: string }>;
+
+export type ConflictEvent = ConflictDetected | ConflictResolved | ConflictReopened;
 
 export const conflictCatalog: Record<ConflictEvent['type'], EventCatalog[string]> = {
   ConflictDetected: { version: 1 },
   ConflictResolved: { version: 1 },
+  ConflictReopened: { version: 1 },
 };

@@ -17,5 +17,9 @@ export const conflictsProjector = projector<ConflictEvent>('memory-conflicts', {
             resolved_by = ${actor}, result = ${result === null ? null : canonicalJson(result)}
           WHERE conflict_id = ${conflict_id}`,
     ],
+    ConflictReopened: ({ data: { conflict_id } }) => [
+      sql`UPDATE memory_conflicts SET status = 'open', strategy = NULL, resolved_at = NULL, resolved_by = NULL, result = NULL
+          WHERE conflict_id = ${conflict_id}`,
+    ],
   },
 });

@@ -5,11 +5,14 @@ import { conflictsProjector } from './conflict.projector.js';
 import { conflictReads } from './conflict.reads.js';
 import { fingerprintReads } from './fingerprint.reads.js';
 import { memory } from './memory.decider.js';
+import { conflictUndoes } from './conflict.undo.js';
 import { memoryCatalog } from './memory.events.js';
 import { memoriesProjector } from './memory.projector.js';
 import { memoryWordsProjector } from './memory-words.projector.js';
-import { memoryReads } from './memory.reads.js';
+import { memoryReads, memorySnapshot } from './memory.reads.js';
 import { memorySearch } from './memory.search.js';
+import { memoryProvenance } from './memory.provenance.js';
+import { memoryUndoes } from './memory.undo.js';
 import { setAsideReads } from './set-aside.reads.js';
 
 /** What writer and reader threads need to know; the Nest side is `#memories/module`. */
@@ -18,6 +21,9 @@ export const memories: Feature = {
   deciders: [memory, conflict],
   projectors: [memoriesProjector, memoryWordsProjector, conflictsProjector],
   reads: [...memoryReads, ...memorySearch.reads, ...conflictReads, ...fingerprintReads, ...setAsideReads],
+  undoes: { ...memoryUndoes, ...conflictUndoes },
+  provenance: memoryProvenance,
+  snapshots: { memory: memorySnapshot },
 };
 
 export { archive, type ArchiveInput, type ArchiveResult } from './archive.js';
@@ -35,7 +41,7 @@ export {
 export { summariseEpisodes, type EpisodicInput, type EpisodicResult } from './episodes.js';
 export { compare, statementOf, type Verdict } from './statement.js';
 export { expireEnded } from './expire.js';
-export { memory, memoryWith } from './memory.decider.js';
+export { memory, memoryStream, memoryWith } from './memory.decider.js';
 export { MEMORY_TYPES, type MemoryEvent, type MemoryType } from './memory.events.js';
 export type { MemorySearchAnswer } from './memory.search.js';
 export { memoryAt, memoryIfAny, type Memory, type NamespaceCount } from './memory.reads.js';

@@ -59,7 +59,9 @@ export type MemoryCommand =
   | ({ type: 'SupersedeMemory'; into: MemoryRef } & Address)
   | ({ type: 'ArchiveMemory' } & Address)
   | ({ type: 'FlagMemory'; conflict_id: string } & Address)
-  | ({ type: 'ReviewMemory'; conflict_id: string } & Address);
+  | ({ type: 'ReviewMemory'; conflict_id: string } & Address)
+  /** Makes it what it was at an earlier time: content, end of life, and what it was marked with. */
+  | ({ type: 'RevertMemory'; to: MemoryState } & Address);
 
 export type MemoryState =
   | { held: false }
@@ -120,13 +122,7 @@ export const memoryWith = (episodicTtl: number): Decider<MemoryCommand, MemoryEv
       }
       case 'DeleteMemory':
         if (alive === undefined) throw notFound('memory', address);
-        return [
-          {
-            type: 'MemoryDeleted',
-            data: { namespace, key, version: alive.version },
-            about: about(namespace, 'delete', alive.entry_id),
-          },
-        ];
+        return [deleted(command, alive)];
       case 'RestoreMemory': {
         if (!state.held) throw notFound('memory', address);
         const { rollback } = command;
@@ -151,13 +147,7 @@ export const memoryWith = (episodicTtl: number): Decider<MemoryCommand, MemoryEv
           const data = { memory_type, value, metadata, ...lasting(ttl_seconds, time), task_id: null, session_id: null };
           return [written(command, state, { ...data, operation: 'restore', restored_from: version })];
         }
-        return [
-          {
-            type: 'MemoryRestored',
-            data: { namespace, key, version: state.version },
-            about: about(namespace, 'restore', state.entry_id),
-          },
-        ];
+        return [restored(command, state)];
       }
       case 'ExpireMemory': {
         const { version, reason } = command;
@@ -202,28 +192,26 @@ export const memoryWith = (episodicTtl: number): Decider<MemoryCommand, MemoryEv
           if (canonicalJson(alive.superseded) === canonicalJson(into)) return [];
           throw superseded(address, alive.superseded);
         }
-        const data = { namespace, key, version: alive.version, into };
-        return [{ type: 'MemorySuperseded', data, about: about(namespace, 'consolidate', alive.entry_id) }];
+        return [marked('MemorySuperseded', command, alive, { into })];
       }
       case 'ArchiveMemory': {
         if (alive === undefined) throw notFound('memory', address);
         if (alive.archived || alive.superseded !== null) return [];
-        const data = { namespace, key, version: alive.version };
-        return [{ type: 'MemoryArchived', data, about: about(namespace, 'consolidate', alive.entry_id) }];
+        return [marked('MemoryArchived', command, alive)];
       }
       case 'FlagMemory': {
         if (alive === undefined) throw notFound('memory', address);
         const { conflict_id } = command;
         if (alive.flags.includes(conflict_id)) return [];
-        const data = { namespace, key, version: alive.version, conflict_id };
-        return [{ type: 'MemoryFlagged', data, about: about(namespace, 'consolidate', alive.entry_id) }];
+        return [marked('MemoryFlagged', command, alive, { conflict_id })];
       }
       case 'ReviewMemory': {
         const { conflict_id } = command;
         if (!state.held || !state.flags.includes(conflict_id)) return [];
-        const data = { namespace, key, version: state.version, conflict_id, flags_left: state.flags.length - 1 };
-        return [{ type: 'MemoryReviewed', data, about: about(namespace, 'consolidate', state.entry_id) }];
+        return [marked('MemoryReviewed', command, state, { conflict_id, flags_left: state.flags.length - 1 })];
       }
+      case 'RevertMemory':
+        return reverted(command, state);
     }
   },
 
@@ -285,6 +273,75 @@ function written(
     },
   };
 }
+
+type Held = Extract<MemoryState, { held: true }>;
+
+const deleted = ({ namespace, key }: Address, { version, entry_id }: Held): MemoryEvent => ({
+  type: 'MemoryDeleted',
+  data: { namespace, key, version },
+  about: about(namespace, 'delete', entry_id),
+});
+
+const restored = ({ namespace, key }: Address, { version, entry_id }: Held): MemoryEvent => ({
+  type: 'MemoryRestored',
+  data: { namespace, key, version },
+  about: about(namespace, 'restore', entry_id),
+});
+
+type Mark = Exclude<MemoryEvent['type'], 'MemoryWritten' | 'MemoryDeleted' | 'MemoryRestored'>;
+
+const marked = <T extends Mark>(
+  type: T,
+  { namespace, key }: Address,
+  { version, entry_id }: Pick<Held, 'version' | 'entry_id'>,
+  more: Omit<Extract<MemoryEvent, { type: T }>['data'], keyof MemoryRef> = {} as never,
+): MemoryEvent =>
+  ({
+    type,
+    data: { namespace, key, version, ...more },
+    about: about(namespace, 'consolidate', entry_id === NEW ? 'self' : entry_id),
+  }) as unknown as MemoryEvent;
+
+/** Id of a version that is only being decided: its event has no position yet. */
+const NEW = -1;
+
+/** What leads from a memory as it is to what it was: its content where that differs, then what set it aside. */
+function reverted(command: Extract<MemoryCommand, { type: 'RevertMemory' }>, state: MemoryState): MemoryEvent[] {
+  const { to } = command;
+  const alive = state.held && !state.deleted ? state : undefined;
+  if (!to.held || to.deleted) return alive === undefined ? [] : [deleted(command, alive)];
+  const events: MemoryEvent[] = [];
+  let now: Pick<Held, 'version' | 'entry_id' | 'superseded' | 'archived' | 'flags'>;
+  const isThere = alive !== undefined && sameContent(alive, to) && alive.expires_at === to.expires_at;
+  if (state.held && (isThere || state.entry_id === to.entry_id)) {
+    now = state;
+    const setAside =
+      (state.superseded !== null && !same(state.superseded, to.superseded)) || state.archived > to.archived;
+    if (state.deleted || setAside) {
+      events.push(restored(command, state));
+      now = { ...state, superseded: null, archived: false };
+    }
+  } else {
+    const { memory_type, value, metadata, ttl_seconds, expires_at, version: restored_from } = to;
+    const content = { memory_type, value, metadata, ttl_seconds, expires_at, restored_from };
+    const again = written(command, state, { ...content, operation: 'restore', task_id: null, session_id: null });
+    events.push(again);
+    now = { version: again.data.version, entry_id: NEW, superseded: null, archived: false, flags: [] };
+  }
+  if (to.superseded !== null && now.superseded === null)
+    events.push(marked('MemorySuperseded', command, now, { into: to.superseded }));
+  if (to.archived && !now.archived) events.push(marked('MemoryArchived', command, now));
+  const seen = now.flags.filter((flag) => !to.flags.includes(flag));
+  seen.forEach((conflict_id, index) => {
+    const flags_left = now.flags.length - 1 - index;
+    events.push(marked('MemoryReviewed', command, now, { conflict_id, flags_left }));
+  });
+  for (const conflict_id of to.flags.filter((flag) => !now.flags.includes(flag)))
+    events.push(marked('MemoryFlagged', command, now, { conflict_id }));
+  return events;
+}
+
+const same = (one: MemoryRef | null, other: MemoryRef | null): boolean => canonicalJson(one) === canonicalJson(other);
 
 const superseded = (address: string, { namespace, key, version }: MemoryRef): DomainError =>
   conflict('memory-superseded', `${address} went into ${namespace}/${key} version ${version}.`, 'Restore it first.');

@@ -40,7 +40,7 @@ export class ListMemories {
 export class ListMemoryVersions {
   constructor(
     readonly by: Caller,
-    readonly input: Omit<HistoryInput, 'now'>,
+    readonly input: AsOf<HistoryInput>,
   ) {}
 }
 
@@ -54,7 +54,7 @@ export class DiffMemory {
 export class ExportMemories {
   constructor(
     readonly by: Caller,
-    readonly input: Pick<ExportInput, 'namespace_prefix' | 'memory_type'>,
+    readonly input: Pick<ExportInput, 'namespace_prefix' | 'memory_type'> & { as_of?: string },
   ) {}
 }
 
@@ -68,7 +68,7 @@ export class SearchMemories {
 export class ListNamespaces {
   constructor(
     readonly by: Caller,
-    readonly input: Omit<NamespacesInput, 'now'>,
+    readonly input: AsOf<NamespacesInput>,
   ) {}
 }
 
@@ -95,7 +95,7 @@ export class ListMemoryVersionsHandler implements IQueryHandler<ListMemoryVersio
   constructor(private readonly reads: ReadSide) {}
 
   async execute({ by, input }: ListMemoryVersions): Promise<Page<Memory>> {
-    return this.reads.scan(memoryHistory, { ...input, now: by.time });
+    return this.reads.scan(memoryHistory, { ...input, ...resolveMoment(this.reads, input.as_of, by.time) });
   }
 }
 
@@ -123,10 +123,10 @@ export class ExportMemoriesHandler implements IQueryHandler<ExportMemories> {
     private readonly reads: ReadSide,
   ) {}
 
-  /** Pages of memories, all as of the moment of asking. */
+  /** Pages of memories, all as of one position: that of the moment of asking, if none is named. */
   async execute({ by, input }: ExportMemories): Promise<AsyncIterable<Memory[]>> {
-    const { position } = await this.log.head();
-    return this.pages({ ...input, as_of: position, now: by.time, after: 0, limit: EXPORT_PAGE });
+    const { as_of = (await this.log.head()).position, now } = resolveMoment(this.reads, input.as_of, by.time);
+    return this.pages({ ...input, as_of, now, after: 0, limit: EXPORT_PAGE });
   }
 
   private async *pages(input: ExportInput): AsyncIterable<Memory[]> {
@@ -158,7 +158,7 @@ export class ListNamespacesHandler implements IQueryHandler<ListNamespaces> {
   constructor(private readonly reads: ReadSide) {}
 
   async execute({ by, input }: ListNamespaces): Promise<Page<NamespaceCount>> {
-    return this.reads.scan(namespacesPage, { ...input, now: by.time });
+    return this.reads.scan(namespacesPage, { ...input, ...resolveMoment(this.reads, input.as_of, by.time) });
   }
 }
 

@@ -1,4 +1,5 @@
 import { below, decodeCursor, notFound, toPage, type Json, type JsonObject, type Page } from '#kernel';
+import type { Snapshot } from '#audit-log';
 import { and, compileFilter, defineRead, sql, type Field, type Reader, type Sql } from '#storage';
 import type { MemoryRef, MemoryType } from './memory.events.js';
 
@@ -142,6 +143,13 @@ const deletedAt = (asOf: number): Sql =>
   sql`EXISTS (SELECT 1 FROM memory_deletions d WHERE d.namespace = m.namespace AND d.key = m.key
                 AND d.id <= ${asOf} AND (d.restored_at IS NULL OR d.restored_at > ${asOf}))`;
 
+/** A memory at a position, as far as two positions are compared. */
+export function memorySnapshot(db: Reader, [namespace, key]: string[], as_of: number): Snapshot | null {
+  const memory = find(db, { namespace: namespace!, key: key!, as_of, now: AS_WRITTEN });
+  if (memory === undefined || memory.is_deleted) return null;
+  const { memory_type, value, metadata, version, expires_at, consolidated_into, is_archived } = memory;
+  return { version, document: { memory_type, value, metadata, expires_at, consolidated_into, is_archived } };
+}
 const markedAt = (asOf: number): Sql =>
   sql`k.entry_id = m.id AND k.id <= ${asOf} AND (k.ended_at IS NULL OR k.ended_at > ${asOf})`;
 
@@ -149,18 +157,20 @@ export interface HistoryInput {
   namespace: string;
   key: string;
   now: string;
+  as_of?: number;
   limit: number;
   cursor?: string;
 }
 
 /** All versions, newest first; also of a deleted memory. */
 export const memoryHistory = defineRead('memories.history', (db, input: HistoryInput): Page<Memory> => {
-  const { namespace, key, now, limit, cursor } = input;
-  const list = ['history', namespace, key];
+  const { namespace, key, as_of, now, limit, cursor } = input;
+  const list = ['history', namespace, key, as_of];
   const [last] = decodeCursor<[number]>(list, cursor) ?? [];
   const rows = db.all<MemoryRow>(
-    sql`SELECT ${memoryNow(now)} FROM memory_entries WHERE namespace = ${namespace} AND key = ${key}
-          AND version < ${last ?? Number.MAX_SAFE_INTEGER} ORDER BY version DESC LIMIT ${limit + 1}`,
+    sql`SELECT ${memoryJsonAt(as_of, now)} FROM memory_entries m
+        WHERE namespace = ${namespace} AND key = ${key} AND version < ${last ?? Number.MAX_SAFE_INTEGER}
+          AND id <= ${as_of ?? Number.MAX_SAFE_INTEGER} ORDER BY version DESC LIMIT ${limit + 1}`,
   );
   if (rows.length === 0 && last === undefined) throw notFound('memory', `${namespace}/${key}`);
   return toPage(list, rows.map(toMemory), limit, ({ version }) => [version], asIs);
@@ -366,6 +376,7 @@ export interface NamespacesInput {
   /** Namespaces are cut to this many segments, and counted together. */
   max_depth?: number;
   now: string;
+  as_of?: number;
   limit: number;
   cursor?: string;
 }
@@ -376,26 +387,27 @@ export interface NamespaceCount {
   count: number;
 }
 
+/** What is in lists, apart from what has ended by itself: as an index has it. */
+const LISTED = [sql`replaced_at IS NULL`, sql`is_deleted = 0`, sql`consolidated_into IS NULL AND is_archived = 0`];
+
 /** Namespaces that hold memories, in order. `*` as a whole segment of prefix or suffix matches any one segment. */
 export const namespacesPage = defineRead('memories.namespaces', (db, input: NamespacesInput): Page<NamespaceCount> => {
-  const { prefix, suffix, max_depth, now, limit, cursor } = input;
-  const list = ['namespaces', prefix, suffix, max_depth];
+  const { prefix, suffix, max_depth, as_of, now, limit, cursor } = input;
+  const list = ['namespaces', prefix, suffix, max_depth, as_of];
   const [last] = decodeCursor<[string]>(list, cursor) ?? [];
-  const conditions = [
-    sql`replaced_at IS NULL`,
-    sql`is_deleted = 0`,
-    sql`consolidated_into IS NULL AND is_archived = 0`,
-  ];
+  const conditions = as_of === undefined ? [...LISTED] : memoryConditions({ as_of, now });
   // The segments before the first wildcard narrow the range that is read.
   const fixed = prefix?.split(':').slice(0, firstWildcard(prefix)).join(':');
   if (fixed !== undefined && fixed !== '') conditions.push(inNamespace(fixed));
   const counts = new Map<string, number>();
   const countOf = (all: Sql[]): Sql =>
-    sql`SELECT namespace, count(*) AS count FROM memory_entries WHERE ${and(all)} GROUP BY namespace`;
+    sql`SELECT namespace, count(*) AS count FROM memory_entries m WHERE ${and(all)} GROUP BY namespace`;
   // Few have ended and wait for their event: an index of its own tells them, and the other one needs no row.
   const ended = new Map<string, number>();
-  for (const { namespace, count } of db.all<NamespaceCount>(countOf([...conditions, sql`+expires_at <= ${now}`])))
-    ended.set(namespace, count);
+  if (as_of === undefined) {
+    const over = countOf([...conditions, sql`+expires_at <= ${now}`]);
+    for (const { namespace, count } of db.all<NamespaceCount>(over)) ended.set(namespace, count);
+  }
   for (const { namespace, count: all } of db.iterate<NamespaceCount>(countOf(conditions))) {
     const count = all - (ended.get(namespace) ?? 0);
     if (count === 0) continue;

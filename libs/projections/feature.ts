@@ -1,3 +1,4 @@
+import type { AnyUndoes, Provenance, Snapshots } from '#audit-log';
 import type { AnyDecider, EventCatalog } from '#kernel';
 import type { AnyRead } from '#storage';
 import type { Projector } from './projector.js';
@@ -8,4 +9,10 @@ export interface Feature {
   deciders: AnyDecider[];
   projectors: Projector[];
   reads: AnyRead[];
+  /** How each of its events is taken back when what was done under a correlation id is reverted. */
+  undoes: AnyUndoes;
+  /** For those that make something of something else: what of. */
+  provenance?: Provenance;
+  /** By kind of stream, the things that can be compared at two positions. */
+  snapshots?: Snapshots;
 }

@@ -3,6 +3,7 @@ import { feedback } from './feedback.decider.js';
 import { feedbackCatalog } from './feedback.events.js';
 import { feedbackProjector } from './feedback.projector.js';
 import { feedbackTotals, searchIdKey } from './feedback.reads.js';
+import { feedbackUndoes } from './feedback.undo.js';
 import { searchProjector } from './search.projector.js';
 import { searchReads } from './search.reads.js';
 import type { Searchable } from './searchable.js';
@@ -13,6 +14,7 @@ export const search = (searchables: Searchable[]): Feature => ({
   deciders: [feedback],
   projectors: [searchProjector(searchables), feedbackProjector],
   reads: [...searchReads, feedbackTotals, searchIdKey],
+  undoes: feedbackUndoes,
 });
 
 export { closeness, RefusedTexts, type Embedder, type QueryMeaning, type QueryVector } from './embeddings.js';

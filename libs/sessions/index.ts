@@ -2,7 +2,8 @@ import type { Feature } from '#projections';
 import { session } from './session.decider.js';
 import { sessionCatalog } from './session.events.js';
 import { sessionsProjector } from './session.projector.js';
-import { sessionReads } from './session.reads.js';
+import { sessionReads, sessionSnapshot } from './session.reads.js';
+import { sessionUndoes } from './session.undo.js';
 
 /** What writer and reader threads need to know; the Nest side is `#sessions/module`. */
 export const sessions: Feature = {
@@ -10,9 +11,11 @@ export const sessions: Feature = {
   deciders: [session],
   projectors: [sessionsProjector],
   reads: sessionReads,
+  undoes: sessionUndoes,
+  snapshots: { session: sessionSnapshot },
 };
 
-export { session, type NewSessionEvent } from './session.decider.js';
+export { session, sessionStream, type NewSessionEvent } from './session.decider.js';
 export {
   EVENT_TYPES,
   SESSION_STATUSES,

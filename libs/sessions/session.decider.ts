@@ -7,7 +7,7 @@ import type {
   SessionStatus,
   StateDelta,
 } from './session.events.js';
-import { lasting, ownersFor, ownersOf, scopeOf } from './state-scope.js';
+import { isShared, lasting, ownersFor, ownersOf, scopeOf } from './state-scope.js';
 
 export interface NewSessionEvent {
   event_id?: string;
@@ -33,6 +33,8 @@ export type SessionCommand =
     }
   | { type: 'AppendEvents'; session_id: string; events: NewSessionEvent[]; copied?: boolean }
   | { type: 'SetState'; session_id: string; key: string; value: Json }
+  /** Sets keys back to what they were, and removes those that were not there. */
+  | { type: 'SetStateBack'; session_id: string; state: StateDelta; removed: string[] }
   | { type: 'ChangeStatus'; session_id: string; status: SessionStatus }
   | { type: 'DeleteSession'; session_id: string };
 
@@ -46,6 +48,8 @@ const NEXT: Record<SessionStatus, SessionStatus[]> = {
   terminated: ['archived'],
   archived: [],
 };
+
+export const mayBecome = (from: SessionStatus, to: SessionStatus): boolean => NEXT[from].includes(to);
 
 export const sessionStream = (sessionId: string): string => streamName('session', sessionId);
 
@@ -97,11 +101,21 @@ export const session: Decider<SessionCommand, SessionEvent, SessionState> = {
           },
         ];
       }
+      case 'SetStateBack': {
+        if (!state.held) throw notFound('session', session_id);
+        const { state: delta, removed } = command;
+        const keys = [...Object.keys(delta), ...removed];
+        // What users, apps and projects share may be set back also through a session that has ended.
+        if (keys.some((key) => !isShared(scopeOf(key)))) assertOpen(session_id, state.status);
+        if (keys.length === 0) return [];
+        const owners = ownersFor(Object.fromEntries(keys.map((key) => [key, null])), state.owners);
+        return [{ type: 'SessionStateSetBack', data: { session_id, state_delta: delta, removed, owners }, about }];
+      }
       case 'ChangeStatus': {
         if (!state.held) throw notFound('session', session_id);
         const { status: to } = command;
         if (state.status === to) return [];
-        if (!NEXT[state.status].includes(to)) {
+        if (!mayBecome(state.status, to)) {
           const allowed = NEXT[state.status].join(' or ') || 'nothing else';
           throw conflict(
             'illegal-transition',
@@ -124,6 +138,7 @@ export const session: Decider<SessionCommand, SessionEvent, SessionState> = {
       case 'SessionEventAppended':
         return state.held && state.status === 'created' ? { ...state, status: 'active' } : state;
       case 'SessionStateSet':
+      case 'SessionStateSetBack':
         return state;
       case 'SessionStatusChanged':
         return state.held ? { ...state, status: event.data.to } : state;

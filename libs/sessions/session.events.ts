@@ -47,6 +47,12 @@ export type SessionStateSet = DomainEvent<
   { session_id: string; state_delta: StateDelta; owners: Owners }
 >;
 
+/** Values as they were before something that was taken back; `removed` are keys that were not there. */
+export type SessionStateSetBack = DomainEvent<
+  'SessionStateSetBack',
+  { session_id: string; state_delta: StateDelta; removed: string[]; owners: Owners }
+>;
+
 export type SessionStatusChanged = DomainEvent<
   'SessionStatusChanged',
   { session_id: string; from: SessionStatus; to: SessionStatus }
@@ -55,12 +61,13 @@ export type SessionStatusChanged = DomainEvent<
 export type SessionDeleted = DomainEvent<'SessionDeleted', { session_id: string }>;
 
 export type SessionEvent =
-  SessionCreated | SessionEventAppended | SessionStateSet | SessionStatusChanged | SessionDeleted;
+  SessionCreated | SessionEventAppended | SessionStateSet | SessionStateSetBack | SessionStatusChanged | SessionDeleted;
 
 export const sessionCatalog: Record<SessionEvent['type'], EventCatalog[string]> = {
   SessionCreated: { version: 1 },
   SessionEventAppended: { version: 1 },
   SessionStateSet: { version: 1 },
+  SessionStateSetBack: { version: 1 },
   SessionStatusChanged: { version: 1 },
   SessionDeleted: { version: 1, closes: true },
 };

@@ -33,6 +33,12 @@ export const sessionsProjector = projector<SessionEvent>('sessions', {
       ...setState(event.data.session_id, event.data.state_delta, event.data.owners, event.position),
     ],
 
+    SessionStateSetBack: (event) => [
+      touch(event),
+      ...setState(event.data.session_id, event.data.state_delta, event.data.owners, event.position),
+      ...event.data.removed.map((key) => endState(key, event.data.session_id, event.data.owners, event.position)),
+    ],
+
     SessionStatusChanged: (event) => {
       const { session_id, to } = event.data;
       const { time, position } = event;
@@ -66,14 +72,23 @@ const touch = ({ data, position, version, time }: Recorded<SessionEvent>): Sql =
 function setState(sessionId: string, delta: StateDelta, owners: Owners, position: number): Sql[] {
   return Object.keys(delta).flatMap((key) => {
     const scope = scopeOf(key);
-    const owner = isShared(scope) ? owners[scope]! : sessionStream(sessionId);
+    const owner = ownerOf(key, sessionId, owners);
     return [
-      sql`UPDATE scoped_state SET to_position = ${position}
-          WHERE scope = ${scope} AND owner = ${owner} AND key = ${key} AND to_position IS NULL`,
+      endState(key, sessionId, owners, position),
       sql`INSERT INTO scoped_state (scope, owner, key, value, from_position)
           VALUES (${scope}, ${owner}, ${key}, ${canonicalJson(delta[key])}, ${position})`,
     ];
   });
+}
+
+const endState = (key: string, sessionId: string, owners: Owners, position: number): Sql =>
+  sql`UPDATE scoped_state SET to_position = ${position}
+      WHERE scope = ${scopeOf(key)} AND owner = ${ownerOf(key, sessionId, owners)} AND key = ${key}
+        AND to_position IS NULL`;
+
+function ownerOf(key: string, sessionId: string, owners: Owners): string {
+  const scope = scopeOf(key);
+  return isShared(scope) ? owners[scope]! : sessionStream(sessionId);
 }
 
 const endOwnState = (sessionId: string, position: number): Sql =>

@@ -1,4 +1,5 @@
 import { decodeCursor, notFound, toPage, type Json, type JsonObject, type Page } from '#kernel';
+import type { Snapshot } from '#audit-log';
 import { and, defineRead, sql, type Reader, type Sql } from '#storage';
 import { sessionStream } from './session.decider.js';
 import type { SessionEventType, SessionStatus, StateDelta } from './session.events.js';
@@ -62,6 +63,14 @@ export const sessionState = defineRead(
     return { ...toSession(row), state, shared_since: position > row.position ? position : null };
   },
 );
+
+/** A session at a position, as far as two positions are compared: its status, its state, what is said of it. */
+export function sessionSnapshot(db: Reader, [session_id]: string[], as_of: number): Snapshot | null {
+  const row = sessionAt(db, session_id!, as_of);
+  if (row === undefined) return null;
+  const { status, metadata, event_count, version } = toSession(row);
+  return { version, document: { status, metadata, event_count, state: mergedState(db, row, as_of).state } };
+}
 
 /** The merged state as of a position: what an append answers with, also when it answers again later. */
 export const stateAt = defineRead(
@@ -209,12 +218,15 @@ const sessionColumns: Sql = {
 };
 
 function findSession(db: Reader, sessionId: string, asOf: number | undefined): SessionRow {
-  const row = db.one<SessionRow>(sql`SELECT ${sessionColumns} FROM sessions WHERE session_id = ${sessionId}`);
-  // What the table shows has held since its last event; anything earlier is told by the log.
-  const found =
-    asOf === undefined || (row !== undefined && row.position <= asOf) ? row : pastSession(db, sessionId, asOf);
+  const found = sessionAt(db, sessionId, asOf);
   if (found === undefined) throw notFound('session', sessionId);
   return found;
+}
+
+function sessionAt(db: Reader, sessionId: string, asOf: number | undefined): SessionRow | undefined {
+  const row = db.one<SessionRow>(sql`SELECT ${sessionColumns} FROM sessions WHERE session_id = ${sessionId}`);
+  // What the table shows has held since its last event; anything earlier is told by the log.
+  return asOf === undefined || (row !== undefined && row.position <= asOf) ? row : pastSession(db, sessionId, asOf);
 }
 
 /** The row as it was at a position, from the session's own stream. */

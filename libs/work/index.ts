@@ -7,8 +7,9 @@ import { progressCatalog } from './progress.events.js';
 import { progressReads } from './progress.reads.js';
 import { task } from './task.decider.js';
 import { taskCatalog } from './task.events.js';
-import { taskReads } from './task.reads.js';
+import { taskReads, taskSnapshot } from './task.reads.js';
 import { workProjector } from './work.projector.js';
+import { workUndoes } from './work.undo.js';
 
 /** What writer and reader threads need to know; the Nest side is `#work/module`. */
 export const work: Feature = {
@@ -16,6 +17,8 @@ export const work: Feature = {
   deciders: [task, agent, progress],
   projectors: [workProjector],
   reads: [...taskReads, ...agentReads, ...progressReads],
+  undoes: workUndoes,
+  snapshots: { task: taskSnapshot },
 };
 
 export { agent } from './agent.decider.js';

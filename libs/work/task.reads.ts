@@ -1,4 +1,5 @@
 import { decodeCursor, notFound, toPage, type JsonObject, type Page } from '#kernel';
+import type { Snapshot } from '#audit-log';
 import { and, defineRead, sql, type Reader, type Sql } from '#storage';
 import { taskStream, type TaskCommand } from './task.decider.js';
 import type { ProcedureRef, TaskEvent, TaskStatus, TaskSubmitted } from './task.events.js';
@@ -74,6 +75,13 @@ export const taskAt = defineRead('tasks.at', (db, { task_id, as_of }: TaskInput)
   if (found === undefined) throw notFound('task', task_id);
   return found.task;
 });
+
+/** A task at a position, as far as two positions are compared. */
+export function taskSnapshot(db: Reader, [task_id]: string[], as_of: number): Snapshot | null {
+  const row = db.one<TaskRow>(sql`SELECT ${columns} FROM tasks WHERE task_id = ${task_id!}`);
+  const found = row && asOf(db, placed(row), as_of);
+  return found === undefined ? null : { version: found.task.version, document: found.task as unknown as JsonObject };
+}
 
 export interface TasksInput {
   status?: TaskStatus;
@@ -171,10 +179,12 @@ export const staleTasks = defineRead(
     ),
 );
 
-/** A task with the event that ended it. */
+/** A task that ended, with the positions of its first event and of its last. */
 export interface EndedTask {
-  task: Task;
-  position: number;
+  task_id: string;
+  submitted: number;
+  ended: number;
+  /** Of the work that ended it. */
   correlation_id: string;
 }
 
@@ -182,14 +192,12 @@ export interface EndedTask {
 export const endedTasks = defineRead(
   'tasks.ended',
   (db, { after, limit }: { after: number; limit: number }): EndedTask[] =>
-    db
-      .all<TaskRow & { correlation_id: string }>(
-        sql`SELECT ${columns}, (SELECT correlation_id FROM audit WHERE audit.position = tasks.position) AS correlation_id
-            FROM tasks INDEXED BY idx_tasks_ended
-            WHERE status IN ('completed', 'failed') AND position > ${after}
-            ORDER BY position LIMIT ${limit}`,
-      )
-      .map((row) => ({ task: placed(row).task, position: row.position, correlation_id: row.correlation_id })),
+    db.all(
+      sql`SELECT task_id, id AS submitted, position AS ended,
+            (SELECT correlation_id FROM audit WHERE audit.position = tasks.position) AS correlation_id
+          FROM tasks INDEXED BY idx_tasks_ended
+          WHERE status IN ('completed', 'failed') AND position > ${after} ORDER BY position LIMIT ${limit}`,
+    ),
 );
 
 /** How tasks that went by a version of a procedure ended. */

@@ -295,6 +295,21 @@ describe('The audit log over REST', () => {
       expectProblem(await api.get('/v1/audit/feed').set('Last-Event-ID', 'x'), 400, { field: 'Last-Event-ID' });
     });
 
+    it('R-A3 tells only of what one asks for, and resumes after it', async () => {
+      const { position } = await head();
+      for (const [n, namespace] of ['user:heard', 'user:heardof', 'user:heard:deep', 'user:heard'].entries())
+        await write(namespace, 300 + n);
+      const feed = await follow(`?after=${position}&namespace_prefix=user:heard&type=MemoryWritten`);
+      const items = await feed.next(2);
+      feed.stop();
+      expect(items.map(({ id }) => id)).toEqual([position + 1, position + 3]);
+      const again = await follow('?namespace_prefix=user:heard', { 'Last-Event-ID': String(items[1]!.id) });
+      const [last] = await again.next(1);
+      again.stop();
+      expect(last!.id).toBe(position + 4);
+      expectProblem(await api.get('/v1/audit/feed?from=2026-01-01'), 400, { field: 'from' });
+    });
+
     it('R-A3 tells ten followers the same', async () => {
       const feeds = await Promise.all(Array.from({ length: 10 }, () => follow()));
       for (let n = 200; n < 220; n++) await write('user:feed', n);

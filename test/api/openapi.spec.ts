@@ -3,7 +3,14 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { plainToInstance } from 'class-transformer';
 import { validateSync } from 'class-validator';
-import { ConsistencyQuery, FeedQuery, ListAuditEventsQuery, VerifyBody } from '../../apps/api/audit.dto.js';
+import {
+  ConsistencyQuery,
+  ExportAuditQuery,
+  FeedQuery,
+  ListAuditEventsQuery,
+  VerifyBody,
+} from '../../apps/api/audit.dto.js';
+import { DiffQuery, RevertBody } from '../../apps/api/auditors.dto.js';
 import * as agentDtos from '../../apps/api/agents.dto.js';
 import * as consolidationDtos from '../../apps/api/consolidation.dto.js';
 import * as documentDtos from '../../apps/api/documents.dto.js';
@@ -392,8 +399,19 @@ describe('The OpenAPI document', () => {
     await ask('GET', '/v1/audit/events?limit=2');
     await ask('GET', '/v1/audit/events?limit=1000');
     await ask('GET', '/v1/audit/events?order=up');
+    await ask('GET', '/v1/audit/export?type=MemoryWritten');
+    await ask('GET', '/v1/audit/export?after=99999999');
     await ask('GET', '/v1/audit/events/1');
     await ask('GET', '/v1/audit/events/0');
+    const { body: first } = await ask('GET', '/v1/audit/events?type=MemoryWritten&limit=1');
+    const [{ position, correlation_id }] = (first as { items: { position: number; correlation_id: string }[] })
+      .items as [never];
+    await ask('GET', `/v1/diff?from=0&to=${position}`);
+    await ask('GET', '/v1/diff?from=2&to=1');
+    await ask('GET', '/v1/memories/app:abathur:templates/user-preferences/why');
+    await ask('GET', '/v1/memories/app:abathur:templates/none/why');
+    await ask('POST', `/v1/operations/${correlation_id}/revert`, { dry_run: true });
+    await ask('POST', '/v1/operations/none/revert');
     await ask('GET', '/v1/audit/head');
     await ask('GET', '/v1/audit/head?x=1');
     await ask('POST', '/v1/audit/verify');
@@ -442,6 +460,23 @@ describe('The OpenAPI document', () => {
 
   describe('and class-validator', () => {
     const event = { event_type: 'message', actor: 'user', content: {} };
+    const AUDIT_FILTER = {
+      after: 1,
+
+      stream: 's',
+      type: 't',
+      actor: 'a',
+      agent_id: 'a',
+      task_id: 't',
+      session_id: 's',
+      namespace_prefix: 'user:a',
+      memory_operation: 'create',
+      memory_entry_id: 1,
+      correlation_id: 'c',
+      from: '2026-01-01',
+      to: '2026-01-01',
+    };
+    const { from: _, to: __, ...FEED_FILTER } = AUDIT_FILTER;
     /** A body or query of each DTO that is good, with every field. */
     const good: [string, new () => object, Record<string, unknown>][] = [
       [
@@ -572,35 +607,15 @@ describe('The OpenAPI document', () => {
       [
         'GET /v1/memories/export',
         memoryDtos.ExportMemoriesQuery,
-        { namespace_prefix: 'user:a', memory_type: 'semantic' },
+        { namespace_prefix: 'user:a', memory_type: 'semantic', as_of: '1' },
       ],
+      ['GET /v1/memories/{namespace}/{key}/history', memoryDtos.HistoryQuery, { as_of: '1', limit: 1, cursor: 'c' }],
       [
         'GET /v1/namespaces',
         memoryDtos.ListNamespacesQuery,
-        { prefix: 'user', suffix: 'a', max_depth: 1, limit: 1, cursor: 'c' },
+        { prefix: 'user', suffix: 'a', max_depth: 1, as_of: '1', limit: 1, cursor: 'c' },
       ],
-      [
-        'GET /v1/audit/events',
-        ListAuditEventsQuery,
-        {
-          after: 1,
-          order: 'asc',
-          stream: 's',
-          type: 't',
-          actor: 'a',
-          agent_id: 'a',
-          task_id: 't',
-          session_id: 's',
-          namespace_prefix: 'user:a',
-          memory_operation: 'create',
-          memory_entry_id: 1,
-          correlation_id: 'c',
-          from: '2026-01-01',
-          to: '2026-01-01',
-          limit: 1,
-          cursor: 'c',
-        },
-      ],
+      ['GET /v1/audit/events', ListAuditEventsQuery, { ...AUDIT_FILTER, order: 'asc', limit: 1, cursor: 'c' }],
       [
         'PutDocumentBody',
         documentDtos.PutDocumentBody,
@@ -628,7 +643,14 @@ describe('The OpenAPI document', () => {
         documentDtos.ListDocumentsQuery,
         { document_type: 'plan', sync_status: 'stale', path_prefix: 'p', filter: '{}', limit: 1, cursor: 'c' },
       ],
-      ['GET /v1/audit/feed', FeedQuery, { after: 1 }],
+      ['GET /v1/audit/feed', FeedQuery, FEED_FILTER],
+      ['GET /v1/audit/export', ExportAuditQuery, AUDIT_FILTER],
+      [
+        'GET /v1/diff',
+        DiffQuery,
+        { from: '1', to: '2', namespace_prefix: 'user:a', session_id: 's', limit: 1, cursor: 'c' },
+      ],
+      ['RevertBody', RevertBody, { dry_run: true }],
       ['GET /v1/audit/consistency', ConsistencyQuery, { from: 1, to: 2 }],
       [
         'ExpireMemoriesBody',

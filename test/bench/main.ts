@@ -1,3 +1,4 @@
+import { audit } from './audit.bench.js';
 import { bulk } from './bulk.bench.js';
 import { consolidation } from './consolidation.bench.js';
 import { crashes } from './crashes.bench.js';
@@ -15,6 +16,7 @@ const parts: Record<string, [title: string, run: () => Promise<Figure[]>]> = {
   writes: ['Writes', writes],
   reads: ['Reads', reads],
   bulk: ['Bulk, growth and memory', bulk],
+  audit: ['Audit', audit],
   crashes: ['Crashes', crashes],
   embedding: ['Embedding beside writes', embedding],
   documents: ['Documents', documents],

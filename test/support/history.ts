@@ -1,4 +1,5 @@
-import { chooseStep, decideStep, type SqliteAuditLog, type Step } from '#audit-log';
+import { chooseStep, decideStep, planStep, type SqliteAuditLog, type Step } from '#audit-log';
+import { planRevert } from '#assembly';
 import { DomainError, streamName, type Json, type JsonObject } from '#kernel';
 import { document, DOCUMENT_TYPES, readDocument } from '#documents';
 import { job } from '#jobs';
@@ -27,6 +28,7 @@ export async function live(log: SqliteAuditLog, seed: number, works: number): Pr
     const time = new Date(START + n * 17_000).toISOString();
     const actor = choose.one(['user', 'system', 'agent:planner', 'agent:writer']);
     try {
+      if (n % 60 === 31) await regret(log, n, time);
       await log.execute({
         caller: caller({ time, actor, correlation_id: `work-${n % 9}` }),
         steps: work(choose, time, n),
@@ -38,6 +40,45 @@ export async function live(log: SqliteAuditLog, seed: number, works: number): Pr
     }
   }
   return lived;
+}
+
+/** Something is done and taken back as a whole; every other time that is taken back, too. */
+async function regret(log: SqliteAuditLog, n: number, time: string): Promise<void> {
+  const under = (correlation_id: string, ...steps: Step[]) =>
+    log.execute({ caller: caller({ time, correlation_id }), steps });
+  const session_id = `regret-${n}`;
+  const address = { namespace: 'app:planner', key: `regret-${n}` };
+  await under(
+    `before-${n}`,
+    decideStep(session, {
+      type: 'CreateSession',
+      session_id,
+      app_name: 'planner',
+      user_id: `user-${n}`,
+      project_id: null,
+      metadata: {},
+      state: { mood: 'calm', 'user:language': 'en' },
+    }),
+    decideStep(memory, { type: 'WriteMemory', mode: 'put', ...address, value: { n } }),
+    decideStep(conflict, {
+      type: 'ReportConflict',
+      conflict_id: session_id,
+      kind: 'same_key',
+      namespace: 'app:planner',
+      members: [{ ...address, version: 1 }],
+      reason: 'One key means two things.',
+    }),
+  );
+  await under(
+    `regretted-${n}`,
+    decideStep(session, { type: 'SetState', session_id, key: 'mood', value: 'angry' }),
+    decideStep(session, { type: 'SetState', session_id, key: 'user:theme', value: 'dark' }),
+    decideStep(memory, { type: 'WriteMemory', mode: 'put', ...address, value: { n: n + 1 } }),
+    decideStep(conflict, { type: 'ResolveConflict', conflict_id: session_id, strategy: 'keep_all', result: null }),
+  );
+  const revert = (operation: string, by: string) => under(by, planStep(planRevert, { operation, by, dry_run: false }));
+  await revert(`regretted-${n}`, `reverted-${n}`);
+  if (n % 120 === 31) await revert(`reverted-${n}`, `restored-${n}`);
 }
 
 const START = Date.parse('2026-01-02T03:04:05.678Z');

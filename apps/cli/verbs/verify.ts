@@ -16,7 +16,7 @@ export const verify: Verb = {
     const verification =
       of.kind === 'server'
         ? (await of.rest.post<Verification>('/v1/audit/verify', {})).body
-        : verifyFile(of.path, call.json);
+        : await verifyFile(of.path, call.json);
     const seconds = (performance.now() - begin) / 1000;
     answer(call, { ...verification, seconds }, sentence(verification, seconds));
     return verification.ok ? 0 : EXIT.no;

@@ -1,0 +1,104 @@
+import { assembleWriter, catalog, migrateFile, readConfig, systemCaller } from '#assembly';
+import {
+  DiffLog,
+  DiffLogHandler,
+  RevertOperation,
+  RevertOperationHandler,
+  WhyMemory,
+  WhyMemoryHandler,
+} from '#assembly/module';
+import {
+  askedFilter,
+  auditEvent,
+  auditEvents,
+  auditExportPage,
+  exportLines,
+  headPosition,
+  matches,
+  SqliteAuditLog,
+  type Settler,
+} from '#audit-log';
+import { memoryKey, namespace, notFound, type Page } from '#kernel';
+import { Database, ReadSide, type ReaderPool } from '#storage';
+import { openToRead } from '../target.js';
+import type { Auditor } from './auditor.js';
+
+/** The log in a file, read without a server; only to take something back it is opened for writing. */
+export function auditFile(path: string): Auditor {
+  const db = openToRead(path);
+  const reads = here(db);
+  const log = new SqliteAuditLog(db, catalog, { settle: () => Promise.reject(new Error('opened for reading')) });
+  const head = (): number => headPosition.run(db, null);
+  return {
+    list: async (input) => {
+      const asked = { ...input, ...askedFilter(input, head()) };
+      let page = auditEvents.run(db, asked);
+      // A page may end early where no index helps; a person waits for it to be full.
+      while (page.items.length < input.limit && page.next_cursor !== null) {
+        const limit = input.limit - page.items.length;
+        const more: Page<(typeof page.items)[number]> = auditEvents.run(db, {
+          ...asked,
+          limit,
+          cursor: page.next_cursor,
+        });
+        page = { items: [...page.items, ...more.items], next_cursor: more.next_cursor };
+      }
+      return page;
+    },
+    show: async (position) => {
+      const event = auditEvent.run(db, position);
+      if (event === undefined) throw notFound('entry', String(position));
+      return event;
+    },
+    follow: async function* (asked, signal) {
+      const { after = head(), ...filter } = askedFilter(asked, head());
+      for await (const { position } of log.tail(after, signal)) {
+        const event = auditEvent.run(db, position)!;
+        if (matches(filter, event)) yield event;
+      }
+    },
+    export: async function* (asked) {
+      const filter = askedFilter(asked, head());
+      yield* exportLines((input) => auditExportPage.run(db, input), await log.head(), filter);
+    },
+    diff: async function* (input) {
+      const handler = new DiffLogHandler(reads);
+      let cursor: string | undefined;
+      do {
+        const page = await handler.execute(new DiffLog(systemCaller(), { ...input, limit: 200, cursor }));
+        yield page.items;
+        cursor = page.next_cursor ?? undefined;
+      } while (cursor !== undefined);
+    },
+    why: (ns, key) =>
+      new WhyMemoryHandler(reads).execute(
+        new WhyMemory(systemCaller(), { namespace: namespace(ns), key: memoryKey(key) }),
+      ),
+    revert: (operation, dry_run) => revert(path, operation, dry_run),
+    close: () => db.close(),
+  };
+}
+
+const here = (db: Database): ReadSide =>
+  new ReadSide(db, { run: async (read, input) => read.run(db, input) } as ReaderPool);
+
+async function revert(path: string, operation: string, dry_run: boolean): ReturnType<Auditor['revert']> {
+  const config = { ...readConfig(process.env), ABATHUR_DB_PATH: path };
+  migrateFile(config);
+  const db = Database.open({ path, synchronous: config.ABATHUR_DB_SYNCHRONOUS });
+  try {
+    const writer = assembleWriter(db);
+    const settler: Settler = {
+      settle: async (request) => {
+        const [settled] = writer.batch([request]);
+        if ('error' in settled!) throw settled.error;
+        return settled!.value;
+      },
+    };
+    const handler = new RevertOperationHandler(new SqliteAuditLog(db, catalog, settler), here(db));
+    const { value } = await handler.execute(new RevertOperation(systemCaller(), operation, dry_run));
+    return value;
+  } finally {
+    db.close();
+  }
+}
