@@ -12,6 +12,7 @@ import { HealthController, HOUSE } from './health.controller.js';
 import { Draining } from './http/draining.js';
 import { ProblemFilter } from './http/problem.filter.js';
 import { IntegrityController } from './integrity.controller.js';
+import { JobsController } from './jobs.controller.js';
 import { ConsolidationController } from './consolidation.controller.js';
 import { LearningController } from './learning.controller.js';
 import { MemoriesController } from './memories.controller.js';
@@ -40,6 +41,7 @@ export class ApiModule {
         AgentsController,
         OperationsController,
         ProjectionsController,
+        JobsController,
         SearchController,
         AuditController,
         IntegrityController,

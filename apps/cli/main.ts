@@ -1,5 +1,6 @@
 import { shell } from './shell.js';
 import { integrity } from './verbs/integrity.js';
+import { jobs } from './verbs/jobs.js';
 import { auditing } from './verbs/audit.js';
 import { backup } from './verbs/backup.js';
 import { ballast } from './verbs/ballast.js';
@@ -31,6 +32,7 @@ await shell(
     auditing,
     load,
     memory,
+    jobs,
   ],
   process.argv.slice(2),
 );

@@ -6,6 +6,7 @@ import { Backups } from '#backup';
 import { BackupModule } from '#backup/module';
 import { FolderSync } from '#documents';
 import { DocumentsModule } from '#documents/module';
+import { Jobs } from '#jobs';
 import { MemoriesModule } from '#memories/module';
 import { Operations } from '#operations';
 import { SessionsModule } from '#sessions/module';
@@ -37,6 +38,7 @@ export class AssemblyModule {
       { provide: Operations, useValue: house.operations },
       { provide: Rebuilds, useValue: house.rebuilds },
       { provide: Backups, useValue: house.backups },
+      { provide: Jobs, useValue: house.jobs },
       { provide: SearchIds, useValue: house.searchIds },
       { provide: SqliteAuditLog, useValue: house.auditLog },
       { provide: LogSigner, useValue: house.signer },

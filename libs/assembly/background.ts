@@ -1,7 +1,7 @@
-import { uptime } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { decideStep, type SqliteAuditLog } from '#audit-log';
 import { DomainError, type Caller } from '#kernel';
+import { machineSeconds } from '#operations';
 import { projectionStatus, type Turn } from '#projections';
 import { embeddingBacklog, fillVectors, type EmbeddingModel } from '#search';
 import { session, sessionsToArchive } from '#sessions';
@@ -18,6 +18,7 @@ const CATCH_UP_IDLE = 250;
 const EMBED_IDLE = 250;
 const TASKS_IDLE = 250;
 const HOUSEKEEPING_EVERY = 60_000;
+const JOBS_EVERY = 1000;
 const LONGEST_BACKOFF = 30_000;
 
 /** Starts everything that happens without being asked for; the returned function stops it after its current step. */
@@ -32,10 +33,12 @@ export function startBackground(house: House): () => Promise<void> {
     loop(house, 'embed', embedStep(house), stop.signal),
     loop(house, 'tasks', () => tendTasks(house), stop.signal),
     loop(house, 'housekeeping', () => housekeeping(house, stop.signal), stop.signal),
+    loop(house, 'jobs', () => lookAtJobs(house), stop.signal),
   ];
   return async () => {
     stop.abort();
     await stopWatching();
+    await house.jobs.stop();
     await Promise.all(loops);
   };
 }
@@ -129,6 +132,11 @@ async function catchUp({ auditLog, metrics, writer, reads }: House, name: string
   }
 }
 
+async function lookAtJobs({ jobs }: House): Promise<number> {
+  await jobs.tick();
+  return JOBS_EVERY;
+}
+
 /** Signs the head of a log that has grown. */
 async function signHead({ config, signer, metrics }: House): Promise<number> {
   const every = config.ABATHUR_SIGN_EVERY_SECONDS * 1000;
@@ -153,7 +161,7 @@ async function tendTasks(house: House): Promise<number> {
 async function housekeeping(house: House, signal: AbortSignal): Promise<number> {
   const caller = systemCaller();
   await house.auditLog.chore('forget-commits', caller.time);
-  await house.auditLog.chore('tidy-operations', { time: caller.time, uptime: Math.floor(uptime()) });
+  await house.auditLog.chore('tidy-operations', { time: caller.time, uptime: machineSeconds() });
   await archiveSessions(house, caller);
   const { ABATHUR_DB_PATH: path, ABATHUR_BALLAST_MB: ballast } = house.config;
   if (await layBallast(path, ballast, signal)) house.log.info('ballast-laid', { megabytes: ballast });

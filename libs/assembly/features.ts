@@ -10,6 +10,7 @@ import {
   type Snapshots,
 } from '#audit-log';
 import { documents, documentSearchable } from '#documents';
+import { jobs } from '#jobs';
 import { memories, memorySearchable } from '#memories';
 import { operationReads } from '#operations';
 import { search } from '#search';
@@ -29,6 +30,7 @@ const features: Feature[] = [
   memories,
   documents,
   work,
+  jobs,
   search([memorySearchable, documentSearchable]),
   contexts,
   {

@@ -3,11 +3,12 @@ import { basename, dirname, extname, join } from 'node:path';
 import { LogKeys, LogSigner, SqliteAuditLog, WriterClient } from '#audit-log';
 import { Backups } from '#backup';
 import { FolderSync, foldersOf, type SyncResult } from '#documents';
+import { Jobs } from '#jobs';
 import { Operations, type OperationObserver } from '#operations';
 import { projectionStatus } from '#projections';
 import { feedbackTotals, Meaning, OllamaChat, SearchIds, searchIdKey, searchStatus } from '#search';
 import { DomainError } from '#kernel';
-import { Database, diskOf, FileLock, lockOf, migrate, readMigrations, ReadSide, type ReaderPool } from '#storage';
+import { Database, diskOf, FileLock, lockOf, migrate, readMigrations, ReadSide } from '#storage';
 import { Log, Metrics } from '#telemetry';
 import { BACKUP_PROCESS, takeOptions } from './backup.js';
 import { systemCaller } from './caller.js';
@@ -16,31 +17,13 @@ import { chooseEmbedder, embedderFor } from './embedders.js';
 import { catalog } from './features.js';
 import { lastIntegrityReport } from './integrity/start.js';
 import { IntegrityWatch } from './integrity/watch.js';
+import { jobsOf } from './jobs.js';
+import type { House } from './open-house.js';
 import { PROJECT_ROOT, VERSION } from './project.js';
 import { Rebuilds, tidyRebuilds } from './rebuilds.js';
 import { openReaders } from './readers.js';
 
-/** Everything that is open while the program runs. */
-export interface House {
-  config: Config;
-  log: Log;
-  metrics: Metrics;
-  db: Database;
-  pool: ReaderPool;
-  reads: ReadSide;
-  writer: WriterClient;
-  auditLog: SqliteAuditLog;
-  signer: LogSigner;
-  meaning: Meaning;
-  chat: OllamaChat;
-  folders: FolderSync;
-  operations: Operations;
-  rebuilds: Rebuilds;
-  backups: Backups;
-  integrity: IntegrityWatch;
-  searchIds: SearchIds;
-  close(): Promise<void>;
-}
+export type { House } from './open-house.js';
 
 /** Migrates, then opens: the main thread's reading connection, the reader threads and the writer thread. */
 export async function openHouse(config: Config): Promise<House> {
@@ -51,7 +34,11 @@ export async function openHouse(config: Config): Promise<House> {
   migrateFile(config);
   tidyRebuilds(path);
   const db = Database.open({ path, readonly: true, synchronous });
-  const writer = new WriterClient(new URL('./writer.thread.js', import.meta.url), { path, synchronous });
+  const writer = new WriterClient(new URL('./writer.thread.js', import.meta.url), {
+    path,
+    synchronous,
+    episodicTtlDays: config.ABATHUR_EPISODIC_TTL_DAYS,
+  });
   const pool = openReaders(config);
   const reads = new ReadSide(db, pool);
   const embedder = await chooseEmbedder(config, (error) => log.error('embeddings-down', error));
@@ -93,6 +80,12 @@ export async function openHouse(config: Config): Promise<House> {
     rebuilds,
     backups,
     integrity,
+    jobs: new Jobs(
+      jobsOf(() => house),
+      auditLog,
+      reads,
+      operations,
+    ),
     close: async () => {
       await folders.stop();
       backups.stop();
@@ -142,7 +135,7 @@ export function migrateFile({ ABATHUR_DB_PATH: path, ABATHUR_DB_SYNCHRONOUS: syn
 }
 
 function observe(house: House): void {
-  const { metrics, writer, pool, reads, db, meaning } = house;
+  const { metrics, writer, pool, reads, db, jobs, meaning } = house;
   const { embedder } = meaning;
   observeBackups(house);
   writer.onBatch = (size, seconds, waits) => {
@@ -175,6 +168,7 @@ function observe(house: House): void {
     metrics.embeddingParked.set(parked_count);
     observeFeedback(metrics, reads);
     observeIntegrity(metrics, reads);
+    observeJobs(metrics, jobs);
     for (const { name, position, lag } of reads.point(projectionStatus, null)) {
       metrics.projectionPosition.set({ projection: name }, position);
       metrics.projectionLag.set({ projection: name }, lag);
@@ -213,6 +207,13 @@ function observeIntegrity(metrics: Metrics, reads: ReadSide): void {
     metrics.integrityLastRun.set({ check }, Date.parse(report.finished_at) / 1000);
   }
   metrics.integrityDuration.set(report.seconds);
+}
+
+function observeJobs({ jobEnabled, jobLastSuccess }: Metrics, jobs: Jobs): void {
+  for (const { name, enabled, last_success_at } of jobs.list()) {
+    jobEnabled.set({ job: name }, enabled ? 1 : 0);
+    if (last_success_at !== null) jobLastSuccess.set({ job: name }, Date.parse(last_success_at) / 1000);
+  }
 }
 
 function observeFeedback(metrics: Metrics, reads: ReadSide): void {

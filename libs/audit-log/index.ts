@@ -5,7 +5,7 @@ import { verifySlice, witnessedHead } from './chain.js';
 import { whyOf } from './provenance.js';
 import { flawedNode, provenConsistency, provenInclusion, signedHead, treeHead, treeRoot } from './tree.js';
 
-export { isoTime, resolveAsOf } from './as-of.js';
+export { isoTime, resolveAsOf, resolveMoment } from './as-of.js';
 export type {
   AuditLog,
   Commit,

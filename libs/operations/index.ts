@@ -1,3 +1,4 @@
+export { machineSeconds } from './machine-time.js';
 export { reportOperations, tidyOperations, type OperationReport } from './operation.chores.js';
 export { operationById, operationReads, lastResult, operationsPage } from './operation.reads.js';
 export { LEASE_SECONDS, OPERATION_STATUSES, type Operation, type OperationStatus, type Progress } from './operation.js';

@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { uptime } from 'node:os';
 import type { SqliteAuditLog } from '#audit-log';
 import type { Page } from '#kernel';
 import type { ReadSide } from '#storage';
 import type { OperationReport } from './operation.chores.js';
 import { operationById, operationsPage, type OperationsInput } from './operation.reads.js';
+import { machineSeconds } from './machine-time.js';
 import { BEAT_EVERY, type Operation, type Progress } from './operation.js';
 
 /** Told by the work how far it is. */
@@ -36,23 +36,23 @@ export class Operations {
   ) {}
 
   /** Starts work, and answers how it stands once that is written down. An expected failure says itself what is wrong. */
-  async start(kind: string, work: OperationWork): Promise<Operation> {
-    const { operation } = await this.begin(kind, work);
+  async start(kind: string, work: OperationWork, id: string = randomUUID()): Promise<Operation> {
+    const { operation } = await this.begin(kind, work, id);
     return operation;
   }
 
   /** Like {@link start}, but waits for the end of the work: for whoever has nothing else to do. */
   async run(kind: string, work: OperationWork): Promise<Operation> {
-    const { ended } = await this.begin(kind, work);
+    const { ended } = await this.begin(kind, work, randomUUID());
     return ended;
   }
 
   get(id: string): Operation | undefined {
-    return this.reads.point(operationById, { id, uptime: seconds() }) ?? undefined;
+    return this.reads.point(operationById, { id, uptime: machineSeconds() }) ?? undefined;
   }
 
   page(input: Omit<OperationsInput, 'uptime'>): Promise<Page<Operation>> {
-    return this.reads.scan(operationsPage, { ...input, uptime: seconds() });
+    return this.reads.scan(operationsPage, { ...input, uptime: machineSeconds() });
   }
 
   /** Writes down that what is still under way ends with this process. */
@@ -65,9 +65,13 @@ export class Operations {
     clearInterval(this.timer);
   }
 
-  private async begin(kind: string, work: OperationWork): Promise<{ operation: Operation; ended: Promise<Operation> }> {
+  private async begin(
+    kind: string,
+    work: OperationWork,
+    id: string,
+  ): Promise<{ operation: Operation; ended: Promise<Operation> }> {
     const operation: Operation = {
-      id: randomUUID(),
+      id,
       kind,
       status: 'running',
       progress: { done: 0, total: 0 },
@@ -76,7 +80,7 @@ export class Operations {
       started_at: new Date().toISOString(),
       finished_at: null,
     };
-    await this.log.chore('report-operations', [{ ...operation, uptime: seconds() }] satisfies OperationReport[]);
+    await this.log.chore('report-operations', [{ ...operation, uptime: machineSeconds() }] satisfies OperationReport[]);
     const entry = { operation, changed: false, written: performance.now() };
     this.own.set(operation.id, entry);
     this.timer ??= setInterval(() => void this.write(), REPORT_EVERY).unref();
@@ -116,7 +120,7 @@ export class Operations {
     const now = performance.now();
     const due = [...this.own.values()].filter(({ changed, written }) => changed || now - written >= BEAT_EVERY);
     if (due.length === 0) return;
-    const reports = due.map(({ operation }): OperationReport => ({ ...operation, uptime: seconds() }));
+    const reports = due.map(({ operation }): OperationReport => ({ ...operation, uptime: machineSeconds() }));
     for (const entry of due) entry.changed = false;
     try {
       await this.log.chore('report-operations', reports);
@@ -137,9 +141,6 @@ const STOPPED = 'The program was stopped.';
 const end = (operation: Operation, how: Partial<Operation>): void => {
   Object.assign(operation, how, { finished_at: new Date().toISOString() });
 };
-
-/** Since the machine started: the same for all processes on it, and no clock step moves it. */
-const seconds = (): number => Math.floor(uptime());
 
 /** Only what was meant to be read is shown; anything else is in the program's log. */
 function reasonOf(error: unknown): string {

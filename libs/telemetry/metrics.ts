@@ -126,6 +126,12 @@ export class Metrics {
     buckets: [0.1, 0.5, 1, 5, 15, 60, 300, 900, 3600],
     registers: [this.registry],
   });
+  readonly jobEnabled = this.gauge('abathur_job_enabled', 'Whether a job runs by its schedule.', ['job']);
+  readonly jobLastSuccess = this.gauge(
+    'abathur_job_last_success_timestamp_seconds',
+    'When a job last came to its end, in whichever process.',
+    ['job'],
+  );
 
   readonly backups = this.counter('abathur_backup_runs_total', 'Backups that this process tried.', ['result']);
   readonly backupTime = this.gauge(

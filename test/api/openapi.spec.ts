@@ -17,6 +17,7 @@ import * as contextDtos from '../../apps/api/context.dto.js';
 import * as documentDtos from '../../apps/api/documents.dto.js';
 import * as learningDtos from '../../apps/api/learning.dto.js';
 import * as memoryDtos from '../../apps/api/memories.dto.js';
+import { ConfigureJobBody, RunJobBody } from '../../apps/api/jobs.dto.js';
 import { ListOperationsQuery } from '../../apps/api/operations.dto.js';
 import { RebuildBody } from '../../apps/api/projections.dto.js';
 import { FeedbackBody } from '../../apps/api/search.dto.js';
@@ -338,6 +339,19 @@ describe('The OpenAPI document', () => {
     await ask('GET', '/v1/operations?status=queued');
     await ask('DELETE', `${d}/${id}`);
     await ask('DELETE', `${d}/${id}`);
+  });
+
+  it('R-O8 describes every answer of jobs and of expiry', async () => {
+    const j = '/v1/admin/jobs';
+    await ask('GET', j);
+    await ask('GET', `${j}?x=1`);
+    await ask('PUT', `${j}/expire-memories`, { enabled: false });
+    await ask('PUT', `${j}/expire-memories`, {});
+    await ask('POST', `${j}/expire-memories/run`);
+    await ask('POST', `${j}/none/run`);
+    await ask('GET', j);
+    await ask('POST', '/v1/memories/expire', { memory_type: 'episodic', older_than_days: 30 });
+    await ask('POST', '/v1/memories/expire', { memory_type: 'semantic', older_than_days: 30 });
   });
 
   it('R-O8 describes every answer of tasks', async () => {
@@ -705,6 +719,13 @@ describe('The OpenAPI document', () => {
       ],
       ['RevertBody', RevertBody, { dry_run: true }],
       ['GET /v1/audit/consistency', ConsistencyQuery, { from: 1, to: 2 }],
+      [
+        'ExpireMemoriesBody',
+        memoryDtos.ExpireMemoriesBody,
+        { memory_type: 'episodic', older_than_days: 1, dry_run: true },
+      ],
+      ['ConfigureJobBody', ConfigureJobBody, { schedule: '* * * * *', enabled: true }],
+      ['RunJobBody', RunJobBody, { dry_run: true }],
       [
         'SubmitTaskBody',
         taskDtos.SubmitTaskBody,
