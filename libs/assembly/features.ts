@@ -10,6 +10,7 @@ import type { AnyDecider, EventCatalog } from '#kernel';
 import { readRegistry } from '#storage';
 import { work } from '#work';
 import { activityProjector } from './activity.projector.js';
+import { extractionReads } from './ended-sessions.js';
 import { outcomeReads } from './task-outcome.js';
 
 /** Start reading here: everything the product knows how to decide, project and answer. */
@@ -24,7 +25,7 @@ const features: Feature[] = [
     catalog: {},
     deciders: [],
     projectors: [activityProjector],
-    reads: [...auditReads, ...outcomeReads, ...operationReads, projectionStatus],
+    reads: [...auditReads, ...outcomeReads, ...extractionReads, ...operationReads, projectionStatus],
   },
 ];
 

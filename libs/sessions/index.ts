@@ -21,6 +21,6 @@ export {
   type SessionStatus,
   type StateDelta,
 } from './session.events.js';
-export { sessionsToArchive } from './session.reads.js';
+export { sessionEventsPage, sessionState, sessionsToArchive } from './session.reads.js';
 export type { Session, SessionEventView, SessionWithEvents, SessionWithState, StateEntry } from './session.reads.js';
-export { STATE_SCOPES, type StateScope } from './state-scope.js';
+export { ownersOf, STATE_SCOPES, type StateScope } from './state-scope.js';
