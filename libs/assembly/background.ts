@@ -8,6 +8,7 @@ import { session, sessionsToArchive } from '#sessions';
 import { layBallast } from '#storage';
 import { systemCaller } from './caller.js';
 import { watchDocuments } from './documents.js';
+import { extractSessions } from './extract-sessions.js';
 import { projectors } from './features.js';
 import type { House } from './house.js';
 import { rememberOutcomes } from './remember-outcomes.js';
@@ -19,6 +20,7 @@ const EMBED_IDLE = 250;
 const TASKS_IDLE = 250;
 const HOUSEKEEPING_EVERY = 60_000;
 const JOBS_EVERY = 1000;
+const EXTRACTION_IDLE = 250;
 const LONGEST_BACKOFF = 30_000;
 
 /** Starts everything that happens without being asked for; the returned function stops it after its current step. */
@@ -33,6 +35,7 @@ export function startBackground(house: House): () => Promise<void> {
     loop(house, 'embed', embedStep(house), stop.signal),
     loop(house, 'tasks', () => tendTasks(house), stop.signal),
     loop(house, 'housekeeping', () => housekeeping(house, stop.signal), stop.signal),
+    loop(house, 'extraction', () => extract(house), stop.signal),
     loop(house, 'jobs', () => lookAtJobs(house), stop.signal),
   ];
   return async () => {
@@ -130,6 +133,10 @@ async function catchUp({ auditLog, metrics, writer, reads }: House, name: string
     await auditLog.chore('projection-stopped', { name, reason: (error as Error).message.slice(0, 1000) });
     throw error;
   }
+}
+
+async function extract(house: House): Promise<number> {
+  return (await extractSessions(house)) > 0 ? 0 : EXTRACTION_IDLE;
 }
 
 async function lookAtJobs({ jobs }: House): Promise<number> {

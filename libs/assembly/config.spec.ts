@@ -27,6 +27,7 @@ const wrong: [keyof Config, string, RegExp][] = [
   ['ABATHUR_LOG_LEVEL', 'loud', /trace, debug, info, warn, error, silent/],
   ['ABATHUR_BACKGROUND', 'yes', /on, off/],
   ['ABATHUR_ARCHIVE_AFTER_DAYS', '-1', /must not be less than 0/],
+  ['ABATHUR_EXTRACTION', 'magic', /rules, llm, off/],
   ['ABATHUR_EPISODIC_TTL_DAYS', '29', /must not be less than 30/],
   ['ABATHUR_EPISODIC_TTL_DAYS', '91', /must not be greater than 90/],
   ['ABATHUR_DRAIN_TIMEOUT_MS', 'soon', /must be an integer/],

@@ -19,6 +19,8 @@ export class Config {
   @IsIn(['on', 'off']) ABATHUR_BACKGROUND: 'on' | 'off' = 'on';
   /** Days after its termination when a session is archived. */
   @IsInt() @Min(0) @Max(3650) ABATHUR_ARCHIVE_AFTER_DAYS = 30;
+  /** Who makes memories of sessions that have ended: rules, a model on OLLAMA_HOST, or nobody. */
+  @IsIn(['rules', 'llm', 'off']) ABATHUR_EXTRACTION: 'rules' | 'llm' | 'off' = 'rules';
   /** Days until an episodic memory fades whose writer says nothing of it. */
   @IsInt() @Min(30) @Max(90) ABATHUR_EPISODIC_TTL_DAYS = 90;
   /** How long a request may take to finish once the process was asked to stop. */

@@ -22,6 +22,7 @@ import { work } from '#work';
 import { activityProjector } from './activity.projector.js';
 import { contexts } from './context.js';
 import { provenanceProjector } from './provenance.projector.js';
+import { extractionReads } from './ended-sessions.js';
 import { outcomeReads } from './task-outcome.js';
 
 /** Start reading here: everything the product knows how to decide, project and answer. */
@@ -37,7 +38,15 @@ const features: Feature[] = [
     catalog: reversalCatalog,
     deciders: [reversal],
     projectors: [activityProjector],
-    reads: [...auditReads, ...outcomeReads, ...operationReads, projectionStatus, parkedEvents, countRows],
+    reads: [
+      ...auditReads,
+      ...outcomeReads,
+      ...extractionReads,
+      ...operationReads,
+      projectionStatus,
+      parkedEvents,
+      countRows,
+    ],
     undoes: reversalUndoes,
   },
 ];
