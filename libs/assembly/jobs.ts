@@ -1,8 +1,10 @@
 import type { JobDefinition } from '#jobs';
+import { asListed } from '#backup';
 import { expireEnded } from '#memories';
 import type { Report } from '#operations';
 import { systemCaller } from './caller.js';
 import { runArchive, runDuplicateScan, runEpisodicConsolidation } from './consolidation.js';
+import { integrityCheck } from './integrity/start.js';
 import type { House } from './open-house.js';
 
 /** What is done again and again, by one worker at a time. */
@@ -22,6 +24,25 @@ export interface Job {
 }
 
 const jobs: Job[] = [
+  {
+    name: 'backup',
+    description: 'Takes a backup, checks that it can be had back, and lets go of those that are too old.',
+    schedule: '0 2 * * *',
+    run: async ({ backups, config }, report, { dry_run }) =>
+      dry_run
+        ? {
+            directory: config.ABATHUR_BACKUP_DIR,
+            keep_days: config.ABATHUR_BACKUP_KEEP_DAYS,
+            taken: backups.list().length,
+          }
+        : asListed(await backups.take('scheduled', ({ done, total }) => report({ done, total }))),
+  },
+  {
+    name: 'check-integrity',
+    description: 'Holds everything in the database against everything else; changes nothing.',
+    schedule: '30 2 * * *',
+    run: (house, report, { id }) => integrityCheck(house)(report, id),
+  },
   {
     name: 'expire-memories',
     description: 'Lets memories fade whose life time is over.',

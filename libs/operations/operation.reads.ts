@@ -44,10 +44,10 @@ export const operationsPage = defineRead(
   },
 );
 
-/** What the last operation of a kind came to that came to its end. */
-export const lastResult = defineRead('operations.last-result', (db, kind: string): object | null => {
+/** What the last operation of one of these kinds came to that came to its end. */
+export const lastResult = defineRead('operations.last-result', (db, kinds: string[]): object | null => {
   const row = db.one<{ result: string }>(
-    sql`SELECT result FROM operations WHERE kind = ${kind} AND status = 'succeeded' ORDER BY id DESC LIMIT 1`,
+    sql`SELECT result FROM operations WHERE kind IN (SELECT value FROM json_each(${JSON.stringify(kinds)})) AND status = 'succeeded' ORDER BY id DESC LIMIT 1`,
   );
   return row === undefined ? null : (JSON.parse(row.result) as object);
 });

@@ -32,4 +32,4 @@ export const integrityCheck =
 
 /** What the last check of this database found, whichever process made it; `null` when there was none yet. */
 export const lastIntegrityReport = (reads: ReadSide): IntegrityReport | null =>
-  reads.point(lastResult, KIND) as IntegrityReport | null;
+  reads.point(lastResult, [KIND, 'job.check-integrity']) as IntegrityReport | null;
