@@ -45,7 +45,7 @@ describe('R-O9 abathur jobs', () => {
   });
 
   it.each([
-    [['run', 'nothing'], 65, /no job nothing[\s\S]*Jobs: /],
+    [['run', 'nothing'], 1, /no job nothing[\s\S]*Jobs: /],
     [['run'], 64, /missing required argument/],
     [['set', 'expire-memories'], 64, /Give --schedule or --enabled/],
     [['set', 'expire-memories', '--enabled', 'perhaps'], 64, /Give on or off/],

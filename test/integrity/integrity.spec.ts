@@ -232,6 +232,8 @@ BEGIN SELECT RAISE(ABORT, 'audit is append only'); END`);
     operations: 'what was done, for people to look up; what it wrote is in the log',
     reactions: 'how far each has followed the log; what it did is in the log',
     embedding_failures: 'why a text has no vector; it can be tried again',
+    job_runs: 'when each job runs next and how it went last; the next run says it anew',
+    parked_events: 'events that were left aside, with the reason; they are in the log, and a rebuild tries them again',
     document_changes: 'what the watcher saw and forgets with its next look',
   };
   /** Of a model only its numbers can be held against anything; its name is in an index, which SQLite checks. */

@@ -90,7 +90,7 @@ const keys: Verb = {
       .option('--retire <id>', 'sign with this key no more; auditors know another one by now')
       .option(
         '--renew',
-        'begin a new identity, because the log does not continue what was signed; the old one is kept aside',
+        'start a new identity, because the log does not continue what was signed; the old one is kept aside',
       ),
   run: async (call) => {
     const [{ readConfig, signingDirectory }, { LogKeys, spellVerifier }] = await Promise.all([

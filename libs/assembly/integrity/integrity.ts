@@ -25,17 +25,18 @@ export function checkIntegrity(path: string, onProgress: (progress: IntegrityPro
   try {
     // The file is opened to read only; a temporary table, which the comparison of words needs, is none of its business.
     db.pragma('query_only = OFF');
-    db.exec('BEGIN');
-    const position = headOf(db);
-    const checks = runChecks(db, scratch, position, onProgress);
-    return {
-      ok: checks.every(({ ok }) => ok),
-      position,
-      started_at,
-      finished_at: new Date().toISOString(),
-      seconds: Math.round(performance.now() - begin) / 1000,
-      checks,
-    };
+    return db.savepoint(() => {
+      const position = headOf(db);
+      const checks = runChecks(db, scratch, position, onProgress);
+      return {
+        ok: checks.every(({ ok }) => ok),
+        position,
+        started_at,
+        finished_at: new Date().toISOString(),
+        seconds: Math.round(performance.now() - begin) / 1000,
+        checks,
+      };
+    });
   } finally {
     scratch.close();
     db.close();
