@@ -3,6 +3,7 @@ import { canonicalJson, type Recorded } from '#kernel';
 import type { Projector } from '#projections';
 import { sql, type Sql } from '#storage';
 import { documents } from '#documents';
+import { jobs } from '#jobs';
 import { memories } from '#memories';
 import { search } from '#search';
 import { sessions } from '#sessions';
@@ -16,7 +17,7 @@ const count = ({ type, time }: Recorded): Sql[] => [
       ON CONFLICT (name, timestamp, labels) DO UPDATE SET value = value + 1`,
 ];
 
-const types = [sessions, memories, documents, work, search([]), contexts, { catalog: reversalCatalog }].flatMap(
+const types = [sessions, memories, documents, work, jobs, search([]), contexts, { catalog: reversalCatalog }].flatMap(
   ({ catalog }) => Object.keys(catalog),
 );
 

@@ -10,6 +10,7 @@ import {
   type Snapshots,
 } from '#audit-log';
 import { documents, documentSearchable } from '#documents';
+import { jobs } from '#jobs';
 import { memories, memorySearchable } from '#memories';
 import { operationReads } from '#operations';
 import { search } from '#search';
@@ -21,6 +22,7 @@ import { work } from '#work';
 import { activityProjector } from './activity.projector.js';
 import { contexts } from './context.js';
 import { provenanceProjector } from './provenance.projector.js';
+import { extractionReads } from './ended-sessions.js';
 import { outcomeReads } from './task-outcome.js';
 
 /** Start reading here: everything the product knows how to decide, project and answer. */
@@ -29,13 +31,22 @@ const features: Feature[] = [
   memories,
   documents,
   work,
+  jobs,
   search([memorySearchable, documentSearchable]),
   contexts,
   {
     catalog: reversalCatalog,
     deciders: [reversal],
     projectors: [activityProjector],
-    reads: [...auditReads, ...outcomeReads, ...operationReads, projectionStatus, parkedEvents, countRows],
+    reads: [
+      ...auditReads,
+      ...outcomeReads,
+      ...extractionReads,
+      ...operationReads,
+      projectionStatus,
+      parkedEvents,
+      countRows,
+    ],
     undoes: reversalUndoes,
   },
 ];

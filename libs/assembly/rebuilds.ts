@@ -1,5 +1,5 @@
 import { Worker } from 'node:worker_threads';
-import { wasAnswered, type SqliteAuditLog, type WriterClient } from '#audit-log';
+import type { SqliteAuditLog, WriterClient } from '#audit-log';
 import { DomainError, notFound, type Caller } from '#kernel';
 import type { Operation, Operations } from '#operations';
 import {
@@ -41,7 +41,7 @@ export class Rebuilds {
     private readonly log: SqliteAuditLog,
     private readonly reads: ReadSide,
     private readonly writer: Pick<WriterClient, 'hold'>,
-    private readonly operations: Pick<Operations, 'start'>,
+    private readonly operations: Pick<Operations, 'start' | 'again'>,
   ) {}
 
   async list(): Promise<ProjectionView[]> {
@@ -76,14 +76,15 @@ export class Rebuilds {
   }
 
   private async begin(names: string[], compareOnly: boolean, by?: Caller): Promise<Operation> {
-    const answered = this.reads.point(wasAnswered, by?.idempotency?.key);
-    const lock = answered ? undefined : lockForRebuild(this.file.path);
+    const before = await this.operations.again(by);
+    if (before !== undefined) return before;
+    const lock = lockForRebuild(this.file.path);
     const work = (report: Progress): Promise<RebuildReport> =>
-      this.rebuild(names, compareOnly, report).finally(() => lock?.release());
+      this.rebuild(names, compareOnly, report).finally(() => lock.release());
     try {
       return await this.operations.start(compareOnly ? 'projections.compare' : 'projections.rebuild', work, by);
     } catch (error) {
-      lock?.release();
+      lock.release();
       throw error;
     }
   }
@@ -147,7 +148,7 @@ export function inThread(
 
 /** Removes what a killed rebuild has left behind, unless one is running. */
 export function tidyRebuilds(path: string): void {
-  const lock = FileLock.take(`${path}-rebuild-lock`);
+  const lock = FileLock.alone(`${path}-rebuild-lock`);
   if (lock === undefined) return;
   removeLeftovers(path);
   lock.release();

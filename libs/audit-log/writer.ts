@@ -1,5 +1,5 @@
 import { DomainError, type Caller } from '#kernel';
-import type { Database } from '#storage';
+import { saysFull, type Database } from '#storage';
 import type { Commit, Receipt } from './audit-log.js';
 import { commitIdOf, type LogWriter } from './log-writer.js';
 import { Rehearsed, type Transactor, type Work, type WorkAnswer } from './transactor.js';
@@ -98,9 +98,9 @@ const reads = (request: WriterRequest): boolean =>
 /** What SQLite's refusals mean to a client. */
 function storageError(error: unknown): unknown {
   const code = (error as { code?: string }).code ?? '';
-  if (code === 'SQLITE_FULL') {
+  if (saysFull(error)) {
     return new DomainError('storage-full', 'storage-full', 'The disk is full; nothing was written.', {
-      hint: 'Free space on the partition of the database; reads go on.',
+      hint: 'Give up the ballast (abathur ballast release), then free space on the partition of the database; reads go on.',
     });
   }
   if (code.startsWith('SQLITE_BUSY')) {

@@ -20,7 +20,7 @@ import {
 } from './consolidation.js';
 import { summariseEpisodes, type EpisodicInput } from './episodes.js';
 import { memory } from './memory.decider.js';
-import { memoryIfAny, type Memory } from './memory.reads.js';
+import { AS_WRITTEN, memoryIfAny, type Memory } from './memory.reads.js';
 import { settle, type Settlement } from './settlement.js';
 
 /** Looks for conflicts and settles them; answers at once with the operation that does. */
@@ -143,7 +143,7 @@ export class ArchiveMemoryHandler extends Consolidating implements ICommandHandl
     const step = decideStep(memory, { type: 'ArchiveMemory', ...address, if_match: by.if_match });
     const { results, replayed } = await this.log.execute({ caller: by, steps: [step] });
     const { position } = results[0] as Decision;
-    const value = this.reads.point(memoryIfAny, { ...address, as_of: position })!;
+    const value = this.reads.point(memoryIfAny, { ...address, as_of: position, now: AS_WRITTEN })!;
     return { value, version: value.version, position, repeated: replayed };
   }
 }

@@ -1,19 +1,16 @@
 import { below, type Json, type JsonObject } from '#kernel';
 import { halved, metadataWords, searchTexts, type Corpus, type Found, type SearchMode, type TextQuery } from '#search';
 import { and, defineRead, join, sql, type Reader, type Sql } from '#storage';
-import { memoriesById, memoryConditions, type Memory } from './memory.reads.js';
+import { memoriesById, memoryConditions, type Memory, type Moment } from './memory.reads.js';
 import type { MemoryType } from './memory.events.js';
 import { memoryText } from './memory.searchable.js';
 
-export interface MemorySearchInput extends TextQuery {
+export interface MemorySearchInput extends TextQuery, Moment {
   namespace_prefix?: string;
   /** In any of these. */
   namespaces?: string[];
   memory_type?: MemoryType;
   filter?: Json;
-  as_of?: number;
-  /** Only what has not expired at this time, ISO-8601 UTC. */
-  told_at?: string;
   explain: boolean;
 }
 
@@ -35,16 +32,16 @@ export const MEMORY_WORDS = { words: 'memory_words', vocabulary: 'memory_vocabul
 
 /** Memories by meaning and by words, best first. The filter is that of lists, applied inside the search. */
 export const searchMemories = defineRead('memories.search', (db, input: MemorySearchInput): MemorySearchAnswer => {
-  const { namespace_prefix, namespaces, memory_type, filter, as_of, told_at, explain, ...query } = input;
+  const { namespace_prefix, namespaces, memory_type, filter, as_of, now, explain, ...query } = input;
   const { mode, meaning } = query;
   const degraded = mode !== 'keyword' && meaning === undefined;
-  const corpus = memoryCorpus(db, { namespace_prefix, namespaces, memory_type, filter, as_of, told_at });
+  const corpus = memoryCorpus(db, { namespace_prefix, namespaces, memory_type, filter, as_of, now });
   // Without meaning there are still words, whatever was asked for.
   const found = searchTexts(db, corpus, degraded ? { ...query, mode: 'keyword' } : query);
   const memories = memoriesById(
     db,
     found.map(({ id }) => id),
-    as_of,
+    { as_of, now },
   );
   const results = found.map(({ id, score, details }) => ({
     ...memories.get(id)!,
@@ -57,10 +54,7 @@ export const searchMemories = defineRead('memories.search', (db, input: MemorySe
 /** The same, with words and meaning side by side where that is worth it. */
 export const memorySearch = halved(searchMemories, (db, input: MemorySearchInput) => memoryCorpus(db, input));
 
-type Filter = Pick<
-  MemorySearchInput,
-  'namespace_prefix' | 'namespaces' | 'memory_type' | 'filter' | 'as_of' | 'told_at'
->;
+type Filter = Pick<MemorySearchInput, 'namespace_prefix' | 'namespaces' | 'memory_type' | 'filter' | 'as_of' | 'now'>;
 
 function memoryCorpus(db: Reader, filter: Filter): Corpus {
   const where = and(memoryConditions(filter));
