@@ -94,7 +94,7 @@ export class Operations {
       finished_at: null,
     };
     const report: OperationReport = { ...operation, uptime: machineSeconds() };
-    const first = await this.log.chore<Operation>('begin-operation', report, by);
+    const first = await this.log.chore<Operation>('start-operation', report, by);
     if (first.id !== operation.id) return { operation: first, ended: Promise.resolve(first) };
     const entry = { operation, changed: false, written: performance.now() };
     this.own.set(operation.id, entry);
