@@ -217,7 +217,7 @@ export class BatchMemoriesHandler implements ICommandHandler<BatchMemories> {
   async execute({ by, operations }: BatchMemories): Promise<Written<unknown[]>> {
     // What queries mean is asked for before the transaction, in which nobody may wait for a model.
     const meanings = await Promise.all(operations.map((operation) => this.meaningOf(operation)));
-    const steps = operations.map((operation, index) => stepOf(operation, meanings[index], by.time));
+    const steps = operations.map((operation, index) => stepOf(operation, meanings[index], by));
     const answer = await this.log.execute({ caller: by, steps }).catch(nameOperation);
     const value = operations.map((operation, index) => {
       const result = answer.results[index];
@@ -284,7 +284,8 @@ const write = ({ session_id, ...input }: WriteInput): Step =>
 
 const content = ({ value, metadata, memory_type }: Memory): MemoryContent => ({ value, metadata, memory_type });
 
-function stepOf(operation: MemoryOperationInput, meaning: QueryMeaning | undefined, now: string): Step {
+function stepOf(operation: MemoryOperationInput, meaning: QueryMeaning | undefined, by: Caller): Step {
+  const { time: now, visible } = by;
   switch (operation.op) {
     case 'put':
     case 'add': {
@@ -302,10 +303,10 @@ function stepOf(operation: MemoryOperationInput, meaning: QueryMeaning | undefin
       return readStep(memoryIfAny, { ...operation, now });
     case 'search': {
       const { op: _, ...input } = operation;
-      return readStep(searchMemories, { ...input, meaning, now });
+      return readStep(searchMemories, { ...input, visible, meaning, now });
     }
     case 'list_namespaces':
-      return readStep(namespacesPage, { ...operation, now });
+      return readStep(namespacesPage, { ...operation, visible, now });
   }
 }
 

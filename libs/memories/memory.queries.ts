@@ -86,7 +86,11 @@ export class ListMemoriesHandler implements IQueryHandler<ListMemories> {
   constructor(private readonly reads: ReadSide) {}
 
   async execute({ by, input }: ListMemories): Promise<Page<Memory>> {
-    return this.reads.scan(memoriesPage, { ...input, ...resolveMoment(this.reads, input.as_of, by.time) });
+    return this.reads.scan(memoriesPage, {
+      ...input,
+      visible: by.visible,
+      ...resolveMoment(this.reads, input.as_of, by.time),
+    });
   }
 }
 
@@ -126,7 +130,7 @@ export class ExportMemoriesHandler implements IQueryHandler<ExportMemories> {
   /** Pages of memories, all as of one position: that of the moment of asking, if none is named. */
   async execute({ by, input }: ExportMemories): Promise<AsyncIterable<Memory[]>> {
     const { as_of = (await this.log.head()).position, now } = resolveMoment(this.reads, input.as_of, by.time);
-    return this.pages({ ...input, as_of, now, after: 0, limit: EXPORT_PAGE });
+    return this.pages({ ...input, visible: by.visible, as_of, now, after: 0, limit: EXPORT_PAGE });
   }
 
   private async *pages(input: ExportInput): AsyncIterable<Memory[]> {
@@ -149,7 +153,7 @@ export class SearchMemoriesHandler implements IQueryHandler<SearchMemories> {
   async execute({ by, input }: SearchMemories): Promise<MemorySearchAnswer> {
     const moment = resolveMoment(this.reads, input.as_of, by.time);
     const meaning = input.mode === 'keyword' ? undefined : await this.meaning.of(input.query, MEMORY_WORDS);
-    return memorySearch.ask(this.reads, { ...input, ...moment, meaning });
+    return memorySearch.ask(this.reads, { ...input, visible: by.visible, ...moment, meaning });
   }
 }
 
@@ -158,7 +162,11 @@ export class ListNamespacesHandler implements IQueryHandler<ListNamespaces> {
   constructor(private readonly reads: ReadSide) {}
 
   async execute({ by, input }: ListNamespaces): Promise<Page<NamespaceCount>> {
-    return this.reads.scan(namespacesPage, { ...input, ...resolveMoment(this.reads, input.as_of, by.time) });
+    return this.reads.scan(namespacesPage, {
+      ...input,
+      visible: by.visible,
+      ...resolveMoment(this.reads, input.as_of, by.time),
+    });
   }
 }
 

@@ -1,4 +1,5 @@
-import { below, decodeCursor, notFound, toPage, type Json, type JsonObject, type Page } from '#kernel';
+import { below, decodeCursor, notFound, toPage, type Json, type JsonObject, type Page, type Visibility } from '#kernel';
+import { seesNamespace } from '#access';
 import type { Snapshot } from '#audit-log';
 import { and, compileFilter, defineRead, join, sql, type Field, type Reader, type Sql } from '#storage';
 import type { MemoryRef, MemoryType } from './memory.events.js';
@@ -194,6 +195,8 @@ export interface MemoriesFilter {
   /** Also those that went into another one, and those that were archived. */
   include_superseded?: boolean;
   filter?: Json;
+  /** Only what somebody sees. */
+  visible?: Visibility;
 }
 
 /** The moment that a list or a search is about. */
@@ -288,7 +291,7 @@ export function toldByKey(
   );
 }
 
-export interface ExportInput extends Pick<MemoriesFilter, 'namespace_prefix' | 'memory_type'> {
+export interface ExportInput extends Pick<MemoriesFilter, 'namespace_prefix' | 'memory_type' | 'visible'> {
   /** Only ids above this one. */
   after: number;
   as_of: number;
@@ -319,6 +322,7 @@ export function memoryConditions(filter: MemoriesFilter & Moment): Sql[] {
   const { namespace_prefix, namespaces, memory_type, key_prefix, created_by, updated_after, updated_before } = filter;
   const { as_of, now } = filter;
   const conditions: Sql[] = [];
+  if (filter.visible !== undefined) conditions.push(seesNamespace(filter.visible, 'm.namespace'));
   if (namespace_prefix !== undefined) conditions.push(inNamespace(namespace_prefix));
   if (namespaces !== undefined) conditions.push(sql`(${join(namespaces.map(inNamespace), ' OR ', '0')})`);
   // One type of three narrows less than a namespace does, which SQLite cannot know.
@@ -446,6 +450,8 @@ export interface NamespacesInput {
   as_of?: number;
   limit: number;
   cursor?: string;
+  /** Only what somebody sees. */
+  visible?: Visibility;
 }
 
 export interface NamespaceCount {
@@ -459,10 +465,11 @@ const LISTED = [sql`replaced_at IS NULL`, sql`is_deleted = 0`, sql`consolidated_
 
 /** Namespaces that hold memories, in order. `*` as a whole segment of prefix or suffix matches any one segment. */
 export const namespacesPage = defineRead('memories.namespaces', (db, input: NamespacesInput): Page<NamespaceCount> => {
-  const { prefix, suffix, max_depth, as_of, now, limit, cursor } = input;
-  const list = ['namespaces', prefix, suffix, max_depth, as_of];
+  const { prefix, suffix, max_depth, as_of, now, limit, cursor, visible } = input;
+  const list = ['namespaces', prefix, suffix, max_depth, as_of, ...(visible === undefined ? [] : [visible])];
   const [last] = decodeCursor<[string]>(list, cursor) ?? [];
   const conditions = as_of === undefined ? [...LISTED] : memoryConditions({ as_of, now });
+  if (visible !== undefined) conditions.push(seesNamespace(visible, 'm.namespace'));
   // The segments before the first wildcard narrow the range that is read.
   const fixed = prefix?.split(':').slice(0, firstWildcard(prefix)).join(':');
   if (fixed !== undefined && fixed !== '') conditions.push(inNamespace(fixed));
