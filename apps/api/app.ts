@@ -5,6 +5,7 @@ import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fa
 import { SwaggerModule } from '@nestjs/swagger';
 import type { House } from '#assembly';
 import { ApiModule } from './api.module.js';
+import { Admission } from './http/admission.js';
 import { BODY_LIMIT, readBodies } from './http/body.js';
 import { refuseConnection, refuseExpectation, refuseUrl } from './http/broken-request.js';
 import { requestId } from './http/caller.js';
@@ -44,6 +45,7 @@ export async function createApp(house: House): Promise<NestFastifyApplication> {
   protectAnswers(server);
   observeRequests(server, house);
   app.get(Draining).watch(server);
+  new Admission(house.writer).watch(server);
   readBodies(server);
   validateReads(server);
   const contract = Contract.of(app);

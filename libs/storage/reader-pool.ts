@@ -45,6 +45,9 @@ const SMALL = { maxYoungGenerationSizeMb: 8 };
 const FIRST_PAUSE = 100;
 const LONGEST_PAUSE = 30_000;
 
+/** Reads that may wait for a reader: more could only wait in vain. */
+const MOST_WAITING = 1024;
+
 interface Lane {
   worker: Worker;
   job?: Job;
@@ -93,6 +96,7 @@ export class ReaderPool {
       const job: Job = { request, resolve: resolve as (answer: unknown) => void, reject, queued: performance.now() };
       const lane = this.lanes.find((candidate) => candidate.job === undefined);
       if (lane !== undefined) return this.start(lane, job);
+      if (this.queue.length >= MOST_WAITING) return reject(exhausted(this.options));
       job.timer = setTimeout(() => this.giveUp(job), this.options.acquireTimeout);
       this.queue.push(job);
       if (this.lanes.length < this.options.max && this.pause === undefined) this.start(this.addLane(), this.take()!);
