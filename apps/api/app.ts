@@ -11,6 +11,7 @@ import { requestId } from './http/caller.js';
 import { Contract } from './http/contract.js';
 import { Draining } from './http/draining.js';
 import { observeRequests } from './http/observe.js';
+import { protectAnswers } from './http/protect.js';
 import { validateReads } from './http/written.js';
 
 /** The API over an open house, ready to listen. */
@@ -40,6 +41,7 @@ export async function createApp(house: House): Promise<NestFastifyApplication> {
   });
   const server = adapter.getInstance();
   server.server.on('checkExpectation', refuseExpectation);
+  protectAnswers(server);
   observeRequests(server, house);
   app.get(Draining).watch(server);
   readBodies(server);

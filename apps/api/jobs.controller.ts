@@ -37,11 +37,12 @@ export class JobsController {
   @HttpCode(202)
   @ApiBody({ type: RunJobBody, required: false })
   async run(
+    @By() by: Caller,
     @Param('name') name: string,
     @Body() body: RunJobBody | undefined,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<OperationBody> {
-    const operation = await this.jobs.start(name, { dry_run: body?.dry_run === true });
+    const operation = await this.jobs.start(name, { dry_run: body?.dry_run === true, by });
     reply.header('location', `/v1/operations/${operation.id}`);
     return operation;
   }

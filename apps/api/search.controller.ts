@@ -49,10 +49,10 @@ export class SearchController {
   /** Tries texts again that the model would not take. */
   @Post('retry')
   @HttpCode(200)
-  async retry(): Promise<RetriedBody> {
+  async retry(@By() by: Caller): Promise<RetriedBody> {
     const { model: name, dimensions } = this.meaning.embedder;
     const model = await this.log.chore<EmbeddingModel>('register-model', { name, dimensions });
-    return { retried: await this.log.chore<number>('retry-parked', model) };
+    return { retried: await this.log.chore<number>('retry-parked', model, by) };
   }
 
   /** Says what a result was worth: it was chosen, it helped, it did not help. For a day after the search. */

@@ -1,6 +1,6 @@
 import { keepCheckpoint, LogReader, LogWriter, Transactor, Writer, type KeptCheckpoint } from '#audit-log';
 import { forgetChanges, noteChanges, type NoticedChanges } from '#documents';
-import { reportOperations, tidyOperations, type OperationReport } from '#operations';
+import { beginOperation, reportOperations, tidyOperations, type OperationReport } from '#operations';
 import { claimJob, endJob, planJob, renewJob, type ClaimJob, type EndJob, type HoldJob, type PlanJob } from '#jobs';
 import { memory, memoryWith } from '#memories';
 import { Projections } from '#projections';
@@ -72,6 +72,7 @@ export function assembleWriter(db: Database, { episodicTtlDays = 90 }: HouseRule
       'retry-parked': (model) => retryParked(db, model as EmbeddingModel),
       'note-document-changes': (changes) => noteChanges(db, changes as NoticedChanges),
       'forget-document-changes': (changes) => forgetChanges(db, changes as NoticedChanges),
+      'start-operation': (report) => beginOperation(db, report as OperationReport),
       'report-operations': (reports) => reportOperations(db, reports as OperationReport[]),
       'tidy-operations': (now) => tidyOperations(db, now as Parameters<typeof tidyOperations>[1]),
       'plan-job': (plan) => planJob(db, plan as PlanJob),

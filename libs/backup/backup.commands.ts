@@ -16,10 +16,14 @@ export class TakeBackupHandler implements ICommandHandler<TakeBackup> {
     private readonly operations: Operations,
   ) {}
 
-  async execute(): Promise<Operation> {
+  async execute({ by }: TakeBackup): Promise<Operation> {
+    const before = await this.operations.again(by);
+    if (before !== undefined) return before;
     this.backups.refuseTwoAtOnce();
-    return this.operations.start('backup', async (report) =>
-      asListed(await this.backups.take('manual', ({ done, total }) => report({ done, total }))),
+    return this.operations.start(
+      'backup',
+      async (report) => asListed(await this.backups.take('manual', ({ done, total }) => report({ done, total }))),
+      by,
     );
   }
 }

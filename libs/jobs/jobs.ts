@@ -68,7 +68,7 @@ export class Jobs {
     private readonly definitions: JobDefinition[],
     private readonly log: Pick<SqliteAuditLog, 'chore' | 'execute'>,
     private readonly reads: Pick<ReadSide, 'point'>,
-    private readonly operations: Pick<Operations, 'start'>,
+    private readonly operations: Pick<Operations, 'start' | 'again'>,
     /** ISO-8601 UTC. */
     private readonly clock: () => string = () => new Date().toISOString(),
   ) {}
@@ -93,15 +93,17 @@ export class Jobs {
   }
 
   /** Runs a job now, whatever its schedule says; refused while it runs. A dry run changes nothing, so it needs no lease. */
-  async start(name: string, { dry_run }: { dry_run: boolean }): Promise<Operation> {
+  async start(name: string, { dry_run, by }: { dry_run: boolean; by?: Caller }): Promise<Operation> {
     const definition = this.definition(name);
+    const before = await this.operations.again(by);
+    if (before !== undefined) return before;
     if (!dry_run) {
-      const operation = await this.claim(definition, null);
+      const operation = await this.claim(definition, null, by);
       if (operation !== undefined) return operation;
       throw conflict('job-running', `${name} is running already.`, 'GET /v1/admin/jobs says which operation it is.');
     }
     const { signal } = this.stopping;
-    return this.operations.start(kindOf(name), (report, id) => definition.run(report, { dry_run, id, signal }));
+    return this.operations.start(kindOf(name), (report, id) => definition.run(report, { dry_run, id, signal }), by);
   }
 
   /** Looks which jobs are due, and begins those that nobody else has begun. */
@@ -134,7 +136,7 @@ export class Jobs {
     await Promise.all(this.running);
   }
 
-  private async claim(definition: JobDefinition, due_at: string | null): Promise<Operation | undefined> {
+  private async claim(definition: JobDefinition, due_at: string | null, by?: Caller): Promise<Operation | undefined> {
     const id = randomUUID();
     const { name } = definition;
     const claim: ClaimJob = {
@@ -158,6 +160,7 @@ export class Jobs {
         void settled.then(() => this.running.delete(settled));
         return run;
       },
+      by,
       id,
     );
   }

@@ -107,8 +107,10 @@ abstract class Consolidating {
 @CommandHandler(ConsolidateMemories)
 export class ConsolidateMemoriesHandler extends Consolidating implements ICommandHandler<ConsolidateMemories> {
   async execute({ by, input }: ConsolidateMemories): Promise<Operation> {
-    return this.operations.start('memories.consolidate', (report, id) =>
-      consolidate(this.ports, this.callers(by, id), input, report),
+    return this.operations.start(
+      'memories.consolidate',
+      (report, id) => consolidate(this.ports, this.callers(by, id), input, report),
+      by,
     );
   }
 }
@@ -116,8 +118,10 @@ export class ConsolidateMemoriesHandler extends Consolidating implements IComman
 @CommandHandler(SummariseEpisodes)
 export class SummariseEpisodesHandler extends Consolidating implements ICommandHandler<SummariseEpisodes> {
   async execute({ by, input }: SummariseEpisodes): Promise<Operation> {
-    return this.operations.start('memories.summarise', (report, id) =>
-      summariseEpisodes(this.ports, this.callers(by, id), input, report),
+    return this.operations.start(
+      'memories.summarise',
+      (report, id) => summariseEpisodes(this.ports, this.callers(by, id), input, report),
+      by,
     );
   }
 }
@@ -125,8 +129,10 @@ export class SummariseEpisodesHandler extends Consolidating implements ICommandH
 @CommandHandler(ArchiveMemories)
 export class ArchiveMemoriesHandler extends Consolidating implements ICommandHandler<ArchiveMemories> {
   async execute({ by, input }: ArchiveMemories): Promise<Operation> {
-    return this.operations.start('memories.archive', (report, id) =>
-      archive(this.ports, this.callers(by, id), input, report),
+    return this.operations.start(
+      'memories.archive',
+      (report, id) => archive(this.ports, this.callers(by, id), input, report),
+      by,
     );
   }
 }

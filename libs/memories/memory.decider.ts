@@ -101,7 +101,7 @@ export const memoryWith = (episodicTtl: number): Decider<MemoryCommand, MemoryEv
     const ttlOf = (type: MemoryType): number | null => (type === 'episodic' ? episodicTtl : null);
     // Of a consolidation that has happened, the version that it was made on is gone.
     if (command.type === 'ConsolidateMemory' && alive !== undefined && isMadeOf(alive, command)) return [];
-    if (command.if_match !== undefined && command.if_match !== alive?.version) {
+    if (command.if_match !== undefined && command.if_match !== (alive?.version ?? 0)) {
       throw versionConflict(address, `version ${command.if_match}`, alive?.version ?? null);
     }
     switch (command.type) {

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import type { SqliteAuditLog } from '#audit-log';
-import type { Page } from '#kernel';
+import { wasAnswered, type SqliteAuditLog } from '#audit-log';
+import type { Caller, Page } from '#kernel';
 import type { ReadSide } from '#storage';
 import type { OperationReport } from './operation.chores.js';
 import { operationById, operationsPage, type OperationsInput } from './operation.reads.js';
@@ -19,6 +19,9 @@ export interface OperationObserver {
   ended(operation: Operation, seconds: number, error?: unknown): void;
 }
 
+/** Who starts work, and under which key. */
+type Starter = Pick<Caller, 'time' | 'idempotency'>;
+
 /** Between two reports of progress to the database, in milliseconds. */
 const REPORT_EVERY = 1000;
 
@@ -35,15 +38,24 @@ export class Operations {
     private readonly observer: OperationObserver,
   ) {}
 
-  /** Starts work, and answers how it stands once that is written down. An expected failure says itself what is wrong. */
-  async start(kind: string, work: OperationWork, id: string = randomUUID()): Promise<Operation> {
-    const { operation } = await this.begin(kind, work, id);
+  /**
+   * Starts work, and answers how it stands once that is written down. An expected failure says itself what is wrong. Under
+   * an idempotency key that has started work before, nothing is started, and the answer is the first one.
+   */
+  async start(kind: string, work: OperationWork, by?: Starter, id: string = randomUUID()): Promise<Operation> {
+    const { operation } = await this.begin(kind, work, by, id);
     return operation;
+  }
+
+  /** What the caller's key has started before. To be asked where a second piece of such work would be refused. */
+  async again(by: Starter | undefined): Promise<Operation | undefined> {
+    if (by === undefined || !this.reads.point(wasAnswered, by.idempotency?.key)) return undefined;
+    return this.start('again', async () => ({}), by);
   }
 
   /** Like {@link start}, but waits for the end of the work: for whoever has nothing else to do. */
   async run(kind: string, work: OperationWork): Promise<Operation> {
-    const { ended } = await this.begin(kind, work, randomUUID());
+    const { ended } = await this.begin(kind, work, undefined, randomUUID());
     return ended;
   }
 
@@ -68,6 +80,7 @@ export class Operations {
   private async begin(
     kind: string,
     work: OperationWork,
+    by: Starter | undefined,
     id: string,
   ): Promise<{ operation: Operation; ended: Promise<Operation> }> {
     const operation: Operation = {
@@ -80,12 +93,13 @@ export class Operations {
       started_at: new Date().toISOString(),
       finished_at: null,
     };
-    await this.log.chore('report-operations', [{ ...operation, uptime: machineSeconds() }] satisfies OperationReport[]);
+    const report: OperationReport = { ...operation, uptime: machineSeconds() };
+    const first = await this.log.chore<Operation>('start-operation', report, by);
+    if (first.id !== operation.id) return { operation: first, ended: Promise.resolve(first) };
     const entry = { operation, changed: false, written: performance.now() };
     this.own.set(operation.id, entry);
     this.timer ??= setInterval(() => void this.write(), REPORT_EVERY).unref();
     this.observer.started(operation);
-    const first = { ...operation };
     return { operation: first, ended: this.follow(entry, work) };
   }
 

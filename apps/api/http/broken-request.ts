@@ -34,7 +34,7 @@ export function refuseConnection(error: Error & { code?: string }, socket: Socke
   const id = randomUUID();
   const text = JSON.stringify(problemOf({ statusCode, message }, { id, url: '' }).body);
   socket.end(
-    `HTTP/1.1 ${statusCode} ${STATUS_CODES[statusCode]}\r\ncontent-type: ${PROBLEM_TYPE}\r\n` +
+    `HTTP/1.1 ${statusCode} ${STATUS_CODES[statusCode]}\r\ncontent-type: ${PROBLEM_TYPE}\r\nx-content-type-options: nosniff\r\n` +
       `x-request-id: ${id}\r\ncontent-length: ${Buffer.byteLength(text)}\r\nconnection: close\r\n\r\n${text}`,
   );
 }

@@ -19,7 +19,7 @@ export function callerOf(request: FastifyRequest): Caller {
     time: new Date().toISOString(),
     request_id: request.id,
     correlation_id: visible(headers['x-correlation-id'], 'X-Correlation-Id') ?? request.id,
-    if_match: ifMatch(headers['if-match']),
+    if_match: expected(request),
     idempotency: idempotency(request),
   };
 }
@@ -43,12 +43,27 @@ function idempotency(request: FastifyRequest): Caller['idempotency'] {
   return { key, fingerprint: crypto.hash('sha256', used, 'base64url') };
 }
 
+/** The version that a write expects; `If-None-Match: *`, as HTTP spells that nothing is there yet, expects version 0. */
+function expected({ method, headers }: FastifyRequest): number | undefined {
+  const version = ifMatch(headers['if-match']);
+  const none = headers['if-none-match'];
+  if (none === undefined || method === 'GET' || method === 'HEAD') return version;
+  if (version !== undefined) throw invalid('If-None-Match', 'does not go together with If-Match');
+  if (none.trim() !== '*')
+    throw invalid('If-None-Match', 'can only be * in a write', 'Send the version that you saw as If-Match.');
+  return 0;
+}
+
 /** `"<version>"`; what follows a dash tells of shared state and is for caches only. */
 function ifMatch(header: string | undefined): number | undefined {
   if (header === undefined) return undefined;
   const version = /^"(\d{1,15})(?:-\d+)?"$/.exec(header)?.[1];
   if (version === undefined)
-    throw invalid('If-Match', `must be a version in quotes, for instance "3", got ${header.slice(0, 40)}`);
+    throw invalid(
+      'If-Match',
+      `must be a version in quotes, for instance "3", got ${header.slice(0, 40)}`,
+      header.trim() === '*' ? 'Any version will do without the header.' : undefined,
+    );
   return Number(version);
 }
 

@@ -1,3 +1,4 @@
+import type { Caller } from '#kernel';
 import { lastResult, type Operation, type Operations, type OperationWork } from '#operations';
 import type { ReadSide } from '#storage';
 import type { Log } from '#telemetry';
@@ -14,9 +15,11 @@ interface Checked {
 }
 
 /** Begins a check of the database; the operation tells how it goes, and what it found. */
-export async function startIntegrityCheck(house: Checked): Promise<Operation> {
+export async function startIntegrityCheck(house: Checked, by?: Caller): Promise<Operation> {
+  const before = await house.operations.again(by);
+  if (before !== undefined) return before;
   house.integrity.refuseTwice();
-  return house.operations.start(KIND, integrityCheck(house));
+  return house.operations.start(KIND, integrityCheck(house), by);
 }
 
 /** A check of the database as the work of an operation; what is wrong goes to the program's log, too. */
