@@ -5,6 +5,7 @@ import { lastIntegrityReport, sizeOf, VERSION, type House } from '#assembly';
 import { projectionStatus } from '#projections';
 import { checkPragmas, defineRead, fileId, sql } from '#storage';
 import { HealthBody, LivenessBody, PartBody, ReadinessBody } from './health.dto.js';
+import { isLoopback } from './http/exposure.js';
 import { Draining } from './http/draining.js';
 
 export const HOUSE = Symbol('house');
@@ -74,7 +75,16 @@ export class HealthController {
       readers: part(() => this.readers()),
       projections: part(() => this.projections()),
       integrity: part(() => this.integrity()),
+      auth: part(() => this.auth()),
     };
+  }
+
+  /** Nobody is asked who they are: that is for one machine alone. */
+  private auth(): PartBody {
+    const { ABATHUR_AUTH: auth, HOST } = this.house.config;
+    const details = { auth, loopback: isLoopback(HOST) };
+    if (details.loopback) return { status: 'ok', details };
+    return { status: 'degraded', reason: `nobody is asked for a key, and ${HOST} can be reached by others`, details };
   }
 
   private database(): PartBody {
