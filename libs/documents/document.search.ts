@@ -66,6 +66,7 @@ function documentCorpus(db: Reader, filter: Filter): Corpus {
     where,
     entries: sql`e.source = 'document'`,
     narrowed: false,
+    ranges: [],
     needsRow: conditions.length > 0,
     past: false,
     texts: (ids) => {
