@@ -27,7 +27,7 @@ const MOST_BYTES = 4 * 1024 * 1024;
 export const verifySlice = defineRead('audit.verify', (db, { from, to }: VerifyInput): VerifySlice => {
   let previous = hashAt(db, from - 1);
   if (previous === undefined) return { checked: 0, broken_at: from - 1, reason: 'the entry is missing' };
-  const step = atOnce(db, from, to);
+  const step = stepFor(db, from, to);
   for (let first = from; first <= to; first += step) {
     const last = Math.min(to, first + step - 1);
     const end = hashAfter(db, first, last, previous);
@@ -49,7 +49,7 @@ function hashAt(db: Reader, position: number): string | undefined {
     ?.entry_hash.toString('latin1');
 }
 
-function atOnce(db: Reader, from: number, to: number): number {
+function stepFor(db: Reader, from: number, to: number): number {
   const { largest } = db.one<{ largest: number }>(
     sql`SELECT coalesce(max(octet_length(data)), 0) AS largest FROM audit WHERE position BETWEEN ${from} AND ${to}`,
   )!;
