@@ -9,6 +9,8 @@ import { ContextController } from './context.controller.js';
 import { BackupsController } from './backups.controller.js';
 import { DocumentsController } from './documents.controller.js';
 import { HealthController, HOUSE } from './health.controller.js';
+import { Gate } from './http/gate.js';
+import { KeysController } from './keys.controller.js';
 import { Draining } from './http/draining.js';
 import { ProblemFilter } from './http/problem.filter.js';
 import { IntegrityController } from './integrity.controller.js';
@@ -42,6 +44,7 @@ export class ApiModule {
         OperationsController,
         ProjectionsController,
         JobsController,
+        KeysController,
         SearchController,
         AuditController,
         IntegrityController,
@@ -49,7 +52,12 @@ export class ApiModule {
         BackupsController,
         HealthController,
       ],
-      providers: [Draining, { provide: HOUSE, useValue: house }, { provide: APP_FILTER, useClass: ProblemFilter }],
+      providers: [
+        Draining,
+        { provide: Gate, useValue: new Gate(house) },
+        { provide: HOUSE, useValue: house },
+        { provide: APP_FILTER, useClass: ProblemFilter },
+      ],
     };
   }
 }

@@ -5,6 +5,7 @@ import { auditing } from './verbs/audit.js';
 import { backup } from './verbs/backup.js';
 import { ballast } from './verbs/ballast.js';
 import { drill } from './verbs/drill.js';
+import { keys } from './verbs/keys.js';
 import { load } from './verbs/load.js';
 import { memory } from './verbs/memory.js';
 import { migrate } from './verbs/migrate.js';
@@ -33,6 +34,7 @@ await shell(
     load,
     memory,
     jobs,
+    keys,
   ],
   process.argv.slice(2),
 );

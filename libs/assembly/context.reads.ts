@@ -184,6 +184,14 @@ export const recordedContext = defineRead('contexts.recorded', (db, context_id: 
   };
 });
 
+/** The session that a recorded context is of; `null`: there is no such context. */
+export const contextSession = defineRead(
+  'contexts.session',
+  (db, context_id: string): string | null =>
+    db.one<{ session_id: string }>(sql`SELECT session_id FROM contexts WHERE context_id = ${context_id}`)?.session_id ??
+    null,
+);
+
 export interface ContextSummary {
   id: string;
   session_id: string;
@@ -241,7 +249,7 @@ export const contextsPage = defineRead(
   },
 );
 
-export const contextReads = [contextNow, recordedContext, contextsPage];
+export const contextReads = [contextSession, contextNow, recordedContext, contextsPage];
 
 const headOf = (db: Reader): number =>
   db.one<{ position: number }>(sql`SELECT coalesce(max(position), 0) AS position FROM audit`)!.position;

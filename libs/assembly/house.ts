@@ -1,5 +1,6 @@
 import { statSync } from 'node:fs';
 import { basename, dirname, extname, join } from 'node:path';
+import { ApiKeys, pepperIn } from '#access';
 import { LogKeys, LogSigner, SqliteAuditLog, WriterClient } from '#audit-log';
 import { Backups } from '#backup';
 import { FolderSync, foldersOf, type SyncResult } from '#documents';
@@ -49,8 +50,8 @@ export async function openHouse(config: Config): Promise<House> {
     (error) => log.warn('search-degraded', { reason: (error as Error).message }),
   );
   const auditLog = new SqliteAuditLog(db, catalog, writer);
-  const keys = new LogKeys(signingDirectory(config));
-  keys.create();
+  const logKeys = new LogKeys(signingDirectory(config));
+  logKeys.create();
   const folders = new FolderSync({
     folders: foldersOf(config.ABATHUR_DOCUMENT_DIRS),
     log: auditLog,
@@ -74,7 +75,8 @@ export async function openHouse(config: Config): Promise<House> {
     searchIds: new SearchIds(reads.point(searchIdKey, null)),
     writer,
     auditLog,
-    signer: new LogSigner(keys, reads, auditLog),
+    signer: new LogSigner(logKeys, reads, auditLog),
+    keys: new ApiKeys(auditLog, reads, pepperIn(signingDirectory(config)), keyEnvironment(config)),
     folders,
     operations,
     rebuilds,
@@ -123,6 +125,9 @@ function enter(path: string): FileLock {
 /** Where the keys of this file's log are. */
 export const signingDirectory = ({ ABATHUR_DB_PATH: path, ABATHUR_SIGNING_DIR: directory }: Config): string =>
   directory || join(dirname(path), `${basename(path, extname(path))}-signing`);
+
+/** What a key says that it is for. */
+export const keyEnvironment = ({ NODE_ENV }: Config): string => (NODE_ENV === 'production' ? 'live' : 'test');
 
 /** Brings the file's schema up to date; returns what was applied. */
 export function migrateFile({ ABATHUR_DB_PATH: path, ABATHUR_DB_SYNCHRONOUS: synchronous }: Config): string[] {

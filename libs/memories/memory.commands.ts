@@ -300,7 +300,7 @@ function stepOf(operation: MemoryOperationInput, meaning: QueryMeaning | undefin
         if_match: operation.if_match,
       });
     case 'get':
-      return readStep(memoryIfAny, { ...operation, now });
+      return readStep(memoryIfAny, { ...operation, visible, now });
     case 'search': {
       const { op: _, ...input } = operation;
       return readStep(searchMemories, { ...input, visible, meaning, now });

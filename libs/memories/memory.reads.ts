@@ -1,5 +1,5 @@
 import { below, decodeCursor, notFound, toPage, type Json, type JsonObject, type Page, type Visibility } from '#kernel';
-import { seesNamespace } from '#access';
+import { isSeen, seesNamespace } from '#access';
 import type { Snapshot } from '#audit-log';
 import { and, compileFilter, defineRead, join, sql, type Field, type Reader, type Sql } from '#storage';
 import type { MemoryRef, MemoryType } from './memory.events.js';
@@ -76,6 +76,8 @@ export interface MemoryInput {
   as_of?: number;
   /** The moment that is asked about, ISO-8601 UTC: what has ended by then is gone. */
   now: string;
+  /** Only what somebody sees. */
+  visible?: Visibility;
 }
 
 /** A memory now, one of its versions, or the memory as it was at a position. Deleted and expired ones are found by version only. */
@@ -92,6 +94,7 @@ export const memoryAt = defineRead('memories.at', (db, input: MemoryInput): Memo
 
 /** Like {@link memoryAt}, but nothing is an answer too: for batches. */
 export const memoryIfAny = defineRead('memories.if-any', (db, input: MemoryInput): Memory | null => {
+  if (input.visible !== undefined && !isSeen(db, input.visible, input.namespace)) return null;
   const memory = find(db, input);
   return memory === undefined || memory.is_deleted ? null : memory;
 });
