@@ -47,6 +47,7 @@ export class KeysController {
     return this.keys.list(by, query);
   }
 
+  /** A key as it can be told. */
   @Get(':id')
   async get(@By() by: Caller, @Param('id') id: string): Promise<KeyBody> {
     return this.keys.get(by, id);

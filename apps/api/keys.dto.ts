@@ -1,5 +1,5 @@
 import { ApiProperty } from '@nestjs/swagger';
-import { ArrayMaxSize, IsArray, IsIn, IsObject, IsString, MaxLength, MinLength } from 'class-validator';
+import { ArrayMaxSize, IsArray, IsIn, IsObject, IsString, MaxLength, MinLength, ValidateBy } from 'class-validator';
 import { ROLES, type Right, type Role } from '#access';
 import { MayBeLeftOut } from './http/optional.js';
 import { PageQuery } from './http/page.dto.js';
@@ -8,6 +8,16 @@ const PROJECTS = {
   type: 'object' as const,
   additionalProperties: { type: 'string' as const, enum: ['read', 'write'] },
 };
+
+/** `read` or `write` by project. */
+const AreRights = (): PropertyDecorator =>
+  ValidateBy({
+    name: 'areRights',
+    validator: {
+      validate: (value) =>
+        Object.values((value ?? {}) as object).every((right) => right === 'read' || right === 'write'),
+    },
+  });
 
 export class CreateKeyBody {
   /** What people call it, for instance `barista in shop 4`. */
@@ -38,6 +48,7 @@ export class CreateKeyBody {
   @ApiProperty(PROJECTS)
   @MayBeLeftOut()
   @IsObject()
+  @AreRights()
   projects?: Record<string, Right>;
 
   /** ISO-8601, or `never`; left out: in 90 days. */

@@ -32,9 +32,9 @@ export class Config {
   /** Whether clients are asked for a key; by default where others reach HOST, and in production. */
   @IsIn(['keys', 'off']) ABATHUR_AUTH: 'keys' | 'off' = 'off';
   /** The key that the command line shows to a server. */
-  ABATHUR_API_KEY = '';
+  @Matches(/^$|^abk_/, { message: 'must be a key, which begins with abk_' }) ABATHUR_API_KEY = '';
   /** `production` has keys asked for on a loopback address, too. */
-  NODE_ENV = '';
+  @Matches(/^[\w-]*$/, { message: 'must be a word' }) NODE_ENV = '';
   @IsIn(['off']) ABATHUR_AUDIT_READS = 'off' as const;
   @IsIn(['local', 'ollama']) ABATHUR_EMBEDDINGS: 'local' | 'ollama' = 'local';
   @IsNotEmpty() ABATHUR_EMBEDDING_MODEL = 'nomic-embed-text';

@@ -17,6 +17,7 @@ import * as contextDtos from '../../apps/api/context.dto.js';
 import * as documentDtos from '../../apps/api/documents.dto.js';
 import * as learningDtos from '../../apps/api/learning.dto.js';
 import * as memoryDtos from '../../apps/api/memories.dto.js';
+import { CreateKeyBody, ListKeysQuery } from '../../apps/api/keys.dto.js';
 import { ConfigureJobBody, RunJobBody } from '../../apps/api/jobs.dto.js';
 import { ListOperationsQuery } from '../../apps/api/operations.dto.js';
 import { RebuildBody } from '../../apps/api/projections.dto.js';
@@ -352,6 +353,24 @@ describe('The OpenAPI document', () => {
     await ask('GET', j);
     await ask('POST', '/v1/memories/expire', { memory_type: 'episodic', older_than_days: 30 });
     await ask('POST', '/v1/memories/expire', { memory_type: 'semantic', older_than_days: 30 });
+  });
+
+  it('R-O8 describes every answer of keys', async () => {
+    const k = '/v1/admin/keys';
+    const made = await ask('POST', k, { name: 'n', role: 'agent', app: 'a', users: ['u'], projects: { p: 'read' } });
+    const { id } = made.body as { id: string };
+    await ask('POST', k, { name: 'n', role: 'auditor', expires_at: 'never' });
+    await ask('POST', k, { name: 'n', role: 'agent' });
+    await ask('POST', k, { name: 'n', role: 'auditor', expires_at: '2000-01-01T00:00:00Z' });
+    await ask('GET', `${k}?limit=1`);
+    await ask('GET', `${k}?limit=0`);
+    await ask('GET', `${k}/${id}`);
+    await ask('GET', `${k}/none`);
+    await ask('POST', `${k}/${id}/rotate`);
+    await ask('POST', `${k}/none/rotate`);
+    await ask('DELETE', `${k}/${id}`);
+    await ask('POST', `${k}/${id}/rotate`);
+    await ask('DELETE', `${k}/none`);
   });
 
   it('R-O8 describes every answer of tasks', async () => {
@@ -725,6 +744,11 @@ describe('The OpenAPI document', () => {
         memoryDtos.ExpireMemoriesBody,
         { memory_type: 'episodic', older_than_days: 1, dry_run: true },
       ],
+      [
+        'CreateKeyBody',
+        CreateKeyBody,
+        { name: 'n', role: 'agent', app: 'a', users: ['u'], projects: { p: 'read' }, expires_at: 'never' },
+      ],
       ['ConfigureJobBody', ConfigureJobBody, { schedule: '* * * * *', enabled: true }],
       ['RunJobBody', RunJobBody, { dry_run: true }],
       [
@@ -805,6 +829,7 @@ describe('The OpenAPI document', () => {
         { state: 'idle', task_id: 't', session_id: 's', limit: 1, cursor: 'c' },
       ],
       ['GET /v1/agents/{id}', agentDtos.GetAgentQuery, { as_of: '1' }],
+      ['GET /v1/admin/keys', ListKeysQuery, { limit: 1, cursor: 'c' }],
       ['GET /v1/operations', ListOperationsQuery, { kind: 'k', status: 'running', limit: 1, cursor: 'c' }],
     ];
 

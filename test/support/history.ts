@@ -1,4 +1,5 @@
 import { chooseStep, decideStep, planStep, type SqliteAuditLog, type Step } from '#audit-log';
+import { apiKey } from '#access';
 import { context, planRevert } from '#assembly';
 import { DomainError, streamName, type Json, type JsonObject } from '#kernel';
 import { document, DOCUMENT_TYPES, readDocument } from '#documents';
@@ -94,6 +95,7 @@ function work(choose: Chooser, timestamp: string, n: number): Step[] {
   if (n % 60 === 29) return [giveContext(n, timestamp)];
   if (n % 60 === 39) return fade(choose);
   if (n % 100 === 50) return [configure(n)];
+  if (n % 40 === 13) return keyLife(n);
   if (n % 4 === 2) return tasks(choose);
   if (choose.chance(0.08)) return fork(choose, timestamp);
   if (choose.chance(0.08)) return [documentStep(choose)];
@@ -228,6 +230,28 @@ const configure = (n: number): Step =>
     enabled: n % 200 < 100,
     original: { schedule: '0 0 * * *', enabled: true },
   });
+
+/** A key is made; some are replaced or revoked later. */
+function keyLife(n: number): Step[] {
+  const bound = n % 80 === 13;
+  const made = decideStep(apiKey, {
+    type: 'CreateKey',
+    key_id: `key${n}`,
+    name: `Key ${n}`,
+    role: bound ? 'agent' : 'auditor',
+    app: bound ? 'planner' : null,
+    users: bound ? ['alice'] : [],
+    projects: bound ? { zoo: 'write', ark: 'read' } : {},
+    mac: 'm'.repeat(43),
+    expires_at: bound ? '2027-01-01T00:00:00.000Z' : null,
+    replaces: null,
+  });
+  const key_id = `key${n}`;
+  if (n % 120 === 13) return [made, decideStep(apiKey, { type: 'RevokeKey', key_id })];
+  if (n % 120 === 53)
+    return [made, decideStep(apiKey, { type: 'ShortenKey', key_id, expires_at: '2026-12-01T00:00:00.000Z' })];
+  return [made];
+}
 
 /** A task comes, is claimed, ends, or something is kept of it; an agent comes or changes. */
 function tasks(choose: Chooser): Step[] {

@@ -1,6 +1,7 @@
 import { InvalidArgumentError, type Command } from 'commander';
 import type { ApiKey, CreatedKey, NewKey, Right, Role } from '#access';
 import type { Page } from '#kernel';
+import { EXIT, Failure } from '../failure.js';
 import { moment, url } from '../options.js';
 import { answer, type Call, type Verb, type VerbGroup } from '../verb.js';
 
@@ -15,13 +16,15 @@ const create: Verb = {
   example: 'abathur keys create --role agent --name barista --app cafe --user alice --project menu:read',
   declare: (command) =>
     takesPlace(command)
-      .requiredOption('--role <role>', 'agent, service, auditor or operator', role)
+      .option('--role <role>', 'agent, service, auditor or operator', role)
       .option('--name <name>', 'what people call it; else its role')
       .option('--app <app>', 'the app that an agent or service belongs to')
       .option('--user <user>', 'a user for whom it acts; several for a service', collected, [])
       .option('--project <project:right>', 'a project in which it acts, with read or write', project, {})
       .option('--expires <time>', 'when it ends, or never; else in 90 days', end),
   async run(call) {
+    if (call.options['role'] === undefined)
+      throw new Failure(EXIT.usage, 'no-role', 'Nobody said what the key is for.', `Give --role ${ROLES.join(', ')}.`);
     const { role: as, name = as, app, user: users, project: projects, expires: expires_at } = call.options;
     const asked = {
       role: as as Role,
