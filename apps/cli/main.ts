@@ -14,25 +14,33 @@ import { restore } from './verbs/restore.js';
 import { rollback } from './verbs/rollback.js';
 import { serve } from './verbs/serve.js';
 import { verify } from './verbs/verify.js';
+import { bench } from './verbs/bench.js';
+import { completion } from './verbs/completion.js';
+import { documents } from './verbs/documents.js';
+import { status } from './verbs/status.js';
+import type { Verb, VerbGroup } from './verb.js';
 
 /** The command `abathur`, verb by verb, in the order in which its help tells them. */
-await shell(
-  [
-    serve,
-    migrate,
-    verify,
-    integrity,
-    projections,
-    rebuild,
-    backup,
-    restore,
-    drill,
-    rollback,
-    ballast,
-    auditing,
-    load,
-    memory,
-    jobs,
-  ],
-  process.argv.slice(2),
-);
+const verbs: (Verb | VerbGroup)[] = [
+  serve,
+  status,
+  migrate,
+  verify,
+  integrity,
+  projections,
+  rebuild,
+  backup,
+  restore,
+  drill,
+  rollback,
+  ballast,
+  auditing,
+  load,
+  memory,
+  documents,
+  jobs,
+  bench,
+  completion(() => verbs),
+];
+
+await shell(verbs, process.argv.slice(2));
