@@ -12,6 +12,6 @@ export class DatabaseController {
   /** What the database holds, whether each table can be read, and which indexes answer the questions of every day. */
   @Get()
   report(): DatabaseBody {
-    return databaseReport(this.house.db);
+    return databaseReport(this.house.db.path);
   }
 }

@@ -33,15 +33,24 @@ const QUESTIONS: Record<string, object> = {
   'documents.page': { sync_status: 'synced', limit: 1 },
 };
 
-/** What the file holds and how it is asked: costs milliseconds, whatever its size. Whether it is sound says the integrity check. */
-export function databaseReport(db: Database): DatabaseReport {
+/**
+ * What the file holds and how it is asked: costs milliseconds, whatever its size. Whether it is sound says the integrity
+ * check. On a connection of its own, because one that has told a plan before tells it again, whatever became of the indexes.
+ */
+export function databaseReport(path: string): DatabaseReport {
+  const db = Database.open({ path, readonly: true });
+  try {
+    return reportOf(db);
+  } finally {
+    db.close();
+  }
+}
+
+function reportOf(db: Database): DatabaseReport {
   const held = schemaOf(db);
   const names = new Set(held.map(({ name }) => name));
-  const tables = held
-    .filter(({ type }) => type !== 'index')
-    .map(({ name }) => ({ name, readable: isReadable(db, name) }));
   return {
-    tables,
+    tables: held.filter(({ type }) => type !== 'index').map(({ name }) => ({ name, readable: isReadable(db, name) })),
     indexes: held.filter(({ type }) => type === 'index').map(({ name }) => name),
     missing: modelNames().filter((name) => !names.has(name)),
     plans: Object.entries(QUESTIONS).map(([question, input]) => ({ question, ...planOf(db, question, input) })),
