@@ -4,6 +4,8 @@ import { jobs } from './verbs/jobs.js';
 import { auditing } from './verbs/audit.js';
 import { backup } from './verbs/backup.js';
 import { ballast } from './verbs/ballast.js';
+import { bench } from './verbs/bench.js';
+import { documents } from './verbs/documents.js';
 import { drill } from './verbs/drill.js';
 import { load } from './verbs/load.js';
 import { memory } from './verbs/memory.js';
@@ -13,34 +15,32 @@ import { rebuild } from './verbs/rebuild.js';
 import { restore } from './verbs/restore.js';
 import { rollback } from './verbs/rollback.js';
 import { serve } from './verbs/serve.js';
-import { verify } from './verbs/verify.js';
-import { bench } from './verbs/bench.js';
-import { completion } from './verbs/completion.js';
-import { documents } from './verbs/documents.js';
+import { smoke } from './verbs/smoke.js';
 import { status } from './verbs/status.js';
-import type { Verb, VerbGroup } from './verb.js';
+import { verify } from './verbs/verify.js';
 
 /** The command `abathur`, verb by verb, in the order in which its help tells them. */
-const verbs: (Verb | VerbGroup)[] = [
-  serve,
-  status,
-  migrate,
-  verify,
-  integrity,
-  projections,
-  rebuild,
-  backup,
-  restore,
-  drill,
-  rollback,
-  ballast,
-  auditing,
-  load,
-  memory,
-  documents,
-  jobs,
-  bench,
-  completion(() => verbs),
-];
-
-await shell(verbs, process.argv.slice(2));
+await shell(
+  [
+    serve,
+    status,
+    migrate,
+    smoke,
+    verify,
+    integrity,
+    projections,
+    rebuild,
+    backup,
+    restore,
+    drill,
+    rollback,
+    ballast,
+    auditing,
+    load,
+    memory,
+    documents,
+    jobs,
+    bench,
+  ],
+  process.argv.slice(2),
+);
