@@ -13,6 +13,7 @@ import { rebuild } from './verbs/rebuild.js';
 import { restore } from './verbs/restore.js';
 import { rollback } from './verbs/rollback.js';
 import { serve } from './verbs/serve.js';
+import { smoke } from './verbs/smoke.js';
 import { traffic } from './verbs/traffic.js';
 import { validate } from './verbs/validate.js';
 import { verify } from './verbs/verify.js';
@@ -22,6 +23,7 @@ await shell(
   [
     serve,
     migrate,
+    smoke,
     verify,
     integrity,
     projections,
