@@ -17,6 +17,8 @@ import { rollback } from './verbs/rollback.js';
 import { serve } from './verbs/serve.js';
 import { smoke } from './verbs/smoke.js';
 import { status } from './verbs/status.js';
+import { traffic } from './verbs/traffic.js';
+import { validate } from './verbs/validate.js';
 import { verify } from './verbs/verify.js';
 
 /** The command `abathur`, verb by verb, in the order in which its help tells them. */
@@ -41,6 +43,8 @@ await shell(
     documents,
     jobs,
     bench,
+    traffic,
+    validate,
   ],
   process.argv.slice(2),
 );
