@@ -29,7 +29,7 @@ describe('R-O9 What npm pack makes a package of', () => {
 
   it('has the command, which may be run', () => {
     expect(Object.keys(described.bin)).toEqual(['abathur']);
-    const [file] = packed.files.filter(({ path }) => path === described.bin['abathur']);
+    const file = packed.files.find(({ path }) => path === described.bin['abathur']);
     expect(file!.mode & 0o111).not.toBe(0);
     expect(readFileSync(join(root, file!.path), 'utf8')).toMatch(/^#!\/usr\/bin\/env node\n/);
   });
@@ -50,8 +50,8 @@ describe('R-O9 What npm pack makes a package of', () => {
 
   it('has every migration, every verb, and what its help tells to load', () => {
     for (const name of readdirSync(join(root, 'migrations'))) expect(paths).toContain(`migrations/${name}`);
-    for (const name of readdirSync(join(root, 'apps/cli/verbs')))
-      if (name.endsWith('.ts')) expect(paths).toContain(`dist/apps/cli/verbs/${name.replace(/ts$/, 'js')}`);
+    const verbs = readdirSync(join(root, 'apps/cli/verbs')).filter((name) => name.endsWith('.ts'));
+    for (const name of verbs) expect(paths).toContain(`dist/apps/cli/verbs/${name.replace(/ts$/, 'js')}`);
     expect(paths).toContain('test/fixtures/conversations.sample.json');
     expect(existsSync(join(root, 'test/fixtures/conversations.sample.json'))).toBe(true);
   });
