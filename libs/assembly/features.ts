@@ -20,6 +20,7 @@ import { readRegistry } from '#storage';
 import { work } from '#work';
 import { activityProjector } from './activity.projector.js';
 import { contexts } from './context.js';
+import { erasures } from './erasure.js';
 import { provenanceProjector } from './provenance.projector.js';
 import { outcomeReads } from './task-outcome.js';
 
@@ -31,6 +32,7 @@ const features: Feature[] = [
   work,
   search([memorySearchable, documentSearchable]),
   contexts,
+  erasures,
   {
     catalog: reversalCatalog,
     deciders: [reversal],

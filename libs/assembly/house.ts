@@ -10,6 +10,7 @@ import { Log, Metrics } from '#telemetry';
 import { systemCaller } from './caller.js';
 import type { Config } from './config.js';
 import { chooseEmbedder, embedderFor } from './embedders.js';
+import { Erasures } from './erasures.js';
 import { catalog } from './features.js';
 import { PROJECT_ROOT, VERSION } from './project.js';
 import { Rebuilds, tidyRebuilds } from './rebuilds.js';
@@ -31,6 +32,7 @@ export interface House {
   folders: FolderSync;
   operations: Operations;
   rebuilds: Rebuilds;
+  erasures: Erasures;
   searchIds: SearchIds;
   close(): Promise<void>;
 }
@@ -81,10 +83,12 @@ export async function openHouse(config: Config): Promise<House> {
     folders,
     operations,
     rebuilds,
+    erasures: new Erasures({ path, synchronous }, auditLog, reads, writer, operations),
     close: async () => {
       await folders.stop();
       await operations.close();
       await rebuilds.close();
+      await house.erasures.close();
       // The writer last: the last connection that may write folds the write-ahead log into the file.
       await pool.close();
       db.close();

@@ -35,6 +35,7 @@ export function assembleWriter(db: Database): Writer {
     onRead: () => projections.settle(),
     onEnd: (position) => projections.onEnd(position),
     chores: {
+      'forget-folded': () => transactor.forget(),
       'keep-checkpoint': (checkpoint) => keepCheckpoint(db, checkpoint as KeptCheckpoint),
       'catch-up': (name) => projections.turn(projectors.find((projector) => projector.name === name)!),
       'retry-parked-events': (input) => {

@@ -24,6 +24,8 @@ interface Tip {
 
 export interface StreamTip {
   version: number;
+  /** Of the last entry. */
+  position: number;
   closed: boolean;
 }
 
@@ -82,12 +84,22 @@ export class LogWriter {
   }
 
   streamTip(stream: string): StreamTip {
-    const last = this.db.one<{ version: number; type: string }>(
-      sql`SELECT stream_version AS version, type FROM audit WHERE stream = ${stream}
+    const last = this.db.one<{ version: number; position: number; type: string }>(
+      sql`SELECT stream_version AS version, position, type FROM audit WHERE stream = ${stream}
           ORDER BY stream_version DESC LIMIT 1`,
     );
-    if (last === undefined) return { version: 0, closed: false };
-    return { version: last.version, closed: this.catalog[last.type]?.closes === true };
+    if (last === undefined) return { version: 0, position: 0, closed: false };
+    return { version: last.version, position: last.position, closed: this.catalog[last.type]?.closes === true };
+  }
+
+  /** Whether the entry at a position is of this stream at that version; nothing has version 0. */
+  holds(stream: string, version: number, position: number): boolean {
+    if (version === 0) return true;
+    return (
+      this.db.one(
+        sql`SELECT 1 FROM audit WHERE stream = ${stream} AND stream_version = ${version} AND position = ${position}`,
+      ) !== undefined
+    );
   }
 
   /** Holds a condition against the log as it is now. */
