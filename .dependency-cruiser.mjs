@@ -6,7 +6,7 @@ const LADDER = [
   ['projections', 'operations'],
   ['access'],
   ['search'],
-  ['memories', 'sessions', 'documents', 'work', 'backup'],
+  ['memories', 'sessions', 'documents', 'work', 'jobs', 'backup'],
   ['assembly'],
 ];
 

@@ -16,6 +16,7 @@ const goals = {
   worker: ['dist/apps/worker/main.js'],
   cli: [join(root, 'dist/apps/cli/main.js')],
   test: ['node_modules/jest/bin/jest.js'],
+  'test:ops': ['node_modules/jest/bin/jest.js', '--config', 'test/ops/jest.config.mjs'],
   bench: ['dist/test/bench/main.js'],
   build: [],
 };
@@ -53,7 +54,7 @@ function build() {
 
 function run(command) {
   // What a request makes is short-lived: a small nursery is swept as well as a large one, and takes 50 MB less.
-  const flags = goal === 'test' ? ['--experimental-vm-modules', '--no-warnings'] : ['--max-semi-space-size=4'];
+  const flags = goal.startsWith('test') ? ['--experimental-vm-modules', '--no-warnings'] : ['--max-semi-space-size=4'];
   const child = spawn(node, [...flags, ...command], {
     cwd: goal === 'cli' ? process.cwd() : root,
     stdio: 'inherit',

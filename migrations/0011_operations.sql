@@ -16,3 +16,30 @@ CREATE TABLE operations (
 ) STRICT;
 CREATE INDEX idx_operations_kind ON operations (kind, id);
 CREATE INDEX idx_operations_running ON operations (id) WHERE status = 'running';
+
+-- Jobs that somebody has given another schedule, or switched off; of all others the program knows both.
+CREATE TABLE jobs (
+  id         INTEGER PRIMARY KEY,                      -- position of the event that first changed it
+  name       TEXT NOT NULL UNIQUE,
+  schedule   TEXT NOT NULL,
+  enabled    INTEGER NOT NULL CHECK (enabled IN (0, 1)),
+  updated_by TEXT NOT NULL,
+  updated_at TEXT NOT NULL
+) STRICT;
+
+-- When each job runs next, who runs it now, and how it went last.
+CREATE TABLE job_runs (
+  id              INTEGER PRIMARY KEY,
+  name            TEXT NOT NULL UNIQUE,
+  schedule        TEXT,                                -- by which due_at was planned
+  due_at          TEXT,
+  attempts        INTEGER NOT NULL DEFAULT 0,          -- of this due_at that did not come to an end
+  fence           INTEGER NOT NULL DEFAULT 0,          -- grows with each holder: an older one changes nothing any more
+  lease_until     INTEGER,                             -- seconds since the machine started; NULL: nobody holds it
+  operation_id    TEXT,                                -- of the newest run
+  started_at      TEXT,
+  finished_at     TEXT,
+  result          TEXT CHECK (result IN ('succeeded', 'failed')), -- NULL: it runs, or was interrupted
+  last_success_at TEXT,
+  CHECK (lease_until IS NULL OR operation_id IS NOT NULL)
+) STRICT;

@@ -6,10 +6,13 @@ import { AgentsController } from './agents.controller.js';
 import { AuditController } from './audit.controller.js';
 import { AuditorsController } from './auditors.controller.js';
 import { ContextController } from './context.controller.js';
+import { BackupsController } from './backups.controller.js';
 import { DocumentsController } from './documents.controller.js';
 import { HealthController, HOUSE } from './health.controller.js';
 import { Draining } from './http/draining.js';
 import { ProblemFilter } from './http/problem.filter.js';
+import { IntegrityController } from './integrity.controller.js';
+import { JobsController } from './jobs.controller.js';
 import { ConsolidationController } from './consolidation.controller.js';
 import { LearningController } from './learning.controller.js';
 import { MemoriesController } from './memories.controller.js';
@@ -38,9 +41,12 @@ export class ApiModule {
         AgentsController,
         OperationsController,
         ProjectionsController,
+        JobsController,
         SearchController,
         AuditController,
+        IntegrityController,
         AuditorsController,
+        BackupsController,
         HealthController,
       ],
       providers: [Draining, { provide: HOUSE, useValue: house }, { provide: APP_FILTER, useClass: ProblemFilter }],

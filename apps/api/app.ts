@@ -5,16 +5,19 @@ import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fa
 import { SwaggerModule } from '@nestjs/swagger';
 import type { House } from '#assembly';
 import { ApiModule } from './api.module.js';
+import { Admission } from './http/admission.js';
 import { BODY_LIMIT, readBodies } from './http/body.js';
-import { refuseConnection, refuseUrl } from './http/broken-request.js';
+import { refuseConnection, refuseExpectation, refuseUrl } from './http/broken-request.js';
 import { requestId } from './http/caller.js';
 import { Contract } from './http/contract.js';
 import { Draining } from './http/draining.js';
 import { observeRequests } from './http/observe.js';
+import { protectAnswers } from './http/protect.js';
 import { validateReads } from './http/written.js';
 
 /** The API over an open house, ready to listen. */
 export async function createApp(house: House): Promise<NestFastifyApplication> {
+  const requestTimeout = house.config.ABATHUR_REQUEST_TIMEOUT_MS;
   const adapter = new FastifyAdapter({
     bodyLimit: BODY_LIMIT,
     // A namespace and a key, every character percent-encoded.
@@ -24,14 +27,25 @@ export async function createApp(house: House): Promise<NestFastifyApplication> {
     return503OnClosing: false,
     frameworkErrors: refuseUrl,
     clientErrorHandler: refuseConnection,
+    http: {
+      // Without a host a request is refused with the others, as a problem.
+      requireHostHeader: false,
+      requestTimeout,
+      headersTimeout: requestTimeout,
+      connectionsCheckingInterval: Math.min(1000, requestTimeout),
+    },
+    requestTimeout,
   });
   const app = await NestFactory.create<NestFastifyApplication>(ApiModule.for(house), adapter, {
     logger: ['error', 'warn'],
     bodyParser: false,
   });
   const server = adapter.getInstance();
+  server.server.on('checkExpectation', refuseExpectation);
+  protectAnswers(server);
   observeRequests(server, house);
   app.get(Draining).watch(server);
+  new Admission(house.writer).watch(server);
   readBodies(server);
   validateReads(server);
   const contract = Contract.of(app);

@@ -128,6 +128,8 @@ function filePath(path: string): string {
   const names = path.replace(/^\//, '').split('/');
   if (names.some((name) => name === '' || name === '.' || name === '..'))
     throw invalid('file_path', 'must be names joined by /, without empty ones, . and ..');
+  if (/[\p{Cc}\u202A-\u202E\u2066-\u2069]/u.test(path))
+    throw invalid('file_path', 'holds a character that cannot be printed');
   return path;
 }
 

@@ -1,10 +1,11 @@
 import { Controller, Get, Inject, Res } from '@nestjs/common';
 import { ApiExcludeEndpoint, ApiExtraModels, ApiServiceUnavailableResponse, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
-import { sizeOf, VERSION, type House } from '#assembly';
+import { lastIntegrityReport, sizeOf, VERSION, type House } from '#assembly';
 import { projectionStatus } from '#projections';
 import { checkPragmas, defineRead, fileId, sql } from '#storage';
 import { HealthBody, LivenessBody, PartBody, ReadinessBody } from './health.dto.js';
+import { isLoopback } from './http/exposure.js';
 import { Draining } from './http/draining.js';
 
 export const HOUSE = Symbol('house');
@@ -73,7 +74,17 @@ export class HealthController {
       writer: part(() => this.writer()),
       readers: part(() => this.readers()),
       projections: part(() => this.projections()),
+      integrity: part(() => this.integrity()),
+      auth: part(() => this.auth()),
     };
+  }
+
+  /** Nobody is asked who they are: that is for one machine alone. */
+  private auth(): PartBody {
+    const { ABATHUR_AUTH: auth, HOST } = this.house.config;
+    const details = { auth, loopback: isLoopback(HOST) };
+    if (details.loopback) return { status: 'ok', details };
+    return { status: 'degraded', reason: `nobody is asked for a key, and ${HOST} can be reached by others`, details };
   }
 
   private database(): PartBody {
@@ -125,6 +136,25 @@ export class HealthController {
         details,
       };
     return { status: 'ok', details };
+  }
+
+  /** A flaw is for people to look at: what can be answered goes on being answered. */
+  private integrity(): PartBody {
+    const { running } = this.house.integrity;
+    const last = lastIntegrityReport(this.house.reads);
+    if (last === null) return { status: 'ok', details: { running, last_run: null } };
+    const flawed = last.checks.filter(({ ok }) => !ok);
+    const details = {
+      running,
+      last_run: last.finished_at,
+      position: last.position,
+      checks: Object.fromEntries(last.checks.map(({ name, ok, flaw_count }) => [name, { ok, flaw_count }])),
+    };
+    if (flawed.length === 0) return { status: 'ok', details };
+    const reason = flawed
+      .map(({ name, flaw_count }) => `the check of ${name} found ${flaw_count} ${flaw_count === 1 ? 'flaw' : 'flaws'}`)
+      .join(', ');
+    return { status: 'degraded', reason, details };
   }
 }
 

@@ -23,6 +23,7 @@ import {
   BatchMemories,
   DeleteMemory,
   DiffMemory,
+  ExpireMemories,
   ExportMemories,
   GetMemory,
   ListMemories,
@@ -31,6 +32,7 @@ import {
   RestoreMemory,
   SearchMemories,
   WriteMemory,
+  type ExpiredMemories,
   type MemoryOperationInput,
   type WrittenMemory,
 } from '#memories/module';
@@ -46,6 +48,8 @@ import {
   BatchMemoriesBody,
   BatchResultBody,
   DiffMemoryQuery,
+  ExpiredBody,
+  ExpireMemoriesBody,
   ExportMemoriesQuery,
   GetMemoryQuery,
   HistoryQuery,
@@ -161,6 +165,15 @@ export class MemoriesController {
     };
     const written: Written<Memory> = await this.commands.execute(new PublishMemory(by, input));
     return answerWrite(reply, written, 201);
+  }
+
+  /** Lets episodic memories fade that nobody has written for so many days; up to 1,000 at once, and all or none of them. */
+  @Post('expire')
+  @HttpCode(200)
+  async expire(@By() by: Caller, @Body() body: ExpireMemoriesBody): Promise<ExpiredBody> {
+    refuseIfMatch(by, 'Delete a memory at a version you saw: DELETE takes If-Match.');
+    const expired: ExpiredMemories = await this.commands.execute(new ExpireMemories(by, body));
+    return expired;
   }
 
   /** Writes memories from NDJSON: `namespace`, `key`, `value`, `memory_type`, `metadata`, `created_by`, `expires_at`. */

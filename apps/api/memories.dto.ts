@@ -520,3 +520,30 @@ export class NamespacePage {
   items!: NamespaceBody[];
   next_cursor!: string | null;
 }
+
+export class ExpireMemoriesBody {
+  /** Only `episodic` memories fade. */
+  @IsIn(MEMORY_TYPES)
+  memory_type!: MemoryType;
+
+  /** Days since the last write. */
+  @ApiProperty({ type: 'integer' })
+  @IsInt()
+  @Min(1)
+  @Max(36_500)
+  older_than_days!: number;
+
+  /** Tell which, and change nothing. */
+  @MayBeLeftOut()
+  @IsBoolean()
+  dry_run: boolean = false;
+}
+
+export class ExpiredBody {
+  /** Versions that have faded, or would. */
+  @ApiProperty({ type: 'integer', isArray: true })
+  ids!: number[];
+  dry_run!: boolean;
+  /** There are others: ask again. */
+  more!: boolean;
+}

@@ -2,6 +2,8 @@ import { Body, Controller, Get, HttpCode, Param, Post, Res } from '@nestjs/commo
 import { ApiBody, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { Rebuilds } from '#assembly';
+import type { Caller } from '#kernel';
+import { By } from './http/caller.js';
 import { OperationBody } from './operations.dto.js';
 import { ParkedEventBody, ProjectionBody, RebuildBody, RetryResult } from './projections.dto.js';
 
@@ -24,11 +26,12 @@ export class ProjectionsController {
   @HttpCode(202)
   @ApiBody({ type: RebuildBody, required: false })
   async rebuild(
+    @By() by: Caller,
     @Param('name') name: string,
     @Body() body: RebuildBody | undefined,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<OperationBody> {
-    const operation = await this.rebuilds.start(name, body?.dry_run ?? false);
+    const operation = await this.rebuilds.start(name, body?.dry_run ?? false, by);
     reply.header('location', `/v1/operations/${operation.id}`);
     return operation;
   }
@@ -42,7 +45,7 @@ export class ProjectionsController {
   /** Tries them again, in their order. */
   @Post(':name/retry')
   @HttpCode(200)
-  async retry(@Param('name') name: string): Promise<RetryResult> {
-    return this.rebuilds.retry(name);
+  async retry(@By() by: Caller, @Param('name') name: string): Promise<RetryResult> {
+    return this.rebuilds.retry(name, by);
   }
 }

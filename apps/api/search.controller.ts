@@ -4,7 +4,6 @@ import { ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { SqliteAuditLog, type Written } from '#audit-log';
 import type { Caller } from '#kernel';
-import { projectionStatus } from '#projections';
 import { Meaning, searchStatus, type EmbeddingModel } from '#search';
 import { GiveFeedback } from '#search/module';
 import { ReadSide } from '#storage';
@@ -27,11 +26,10 @@ export class SearchController {
   async status(): Promise<SearchStatusBody> {
     const { model, dimensions } = this.meaning.embedder;
     const active = this.meaning.active();
-    const { texts, vectors, backlog, parked, parked_count } = await this.reads.scan(searchStatus, {
+    const { texts, vectors, backlog, lag, parked, parked_count } = await this.reads.scan(searchStatus, {
       name: model,
       dimensions,
     });
-    const lag = this.reads.point(projectionStatus, null).find(({ name }) => name === 'search')?.lag ?? 0;
     return {
       model,
       dimensions,
@@ -49,10 +47,10 @@ export class SearchController {
   /** Tries texts again that the model would not take. */
   @Post('retry')
   @HttpCode(200)
-  async retry(): Promise<RetriedBody> {
+  async retry(@By() by: Caller): Promise<RetriedBody> {
     const { model: name, dimensions } = this.meaning.embedder;
     const model = await this.log.chore<EmbeddingModel>('register-model', { name, dimensions });
-    return { retried: await this.log.chore<number>('retry-parked', model) };
+    return { retried: await this.log.chore<number>('retry-parked', model, by) };
   }
 
   /** Says what a result was worth: it was chosen, it helped, it did not help. For a day after the search. */

@@ -1,5 +1,6 @@
 import { run, seed, startBackground, type House } from '#assembly';
 import { createApp } from './app.js';
+import { isLoopback } from './http/exposure.js';
 import { Draining } from './http/draining.js';
 
 /** What stops a server from listening, and what to do about it. */
@@ -38,5 +39,10 @@ function announce({ config, log }: House, url: string): void {
   log.info('listening', { url, database: config.ABATHUR_DB_PATH });
   process.stderr.write(
     `Abathur Memory is ready.\n  API     ${url}/v1\n  Docs    ${url}/docs\n  Health  ${url}/health\n  Data    ${config.ABATHUR_DB_PATH}\n`,
+  );
+  if (isLoopback(config.HOST)) return;
+  log.warn('open-to-all', { host: config.HOST });
+  process.stderr.write(
+    `  WARNING Nobody is asked for a key: whoever reaches ${config.HOST} may read and change everything.\n          Set HOST=127.0.0.1, or put a gateway that knows its users in front.\n`,
   );
 }

@@ -39,12 +39,20 @@ const EXIT_OF: Record<ErrorKind, number> = {
   'storage-full': EXIT.unavailable,
 };
 
+const EXIT_OF_CODE: Record<string, number> = {
+  // A path that leads to no file is a setting to mend, not a service to wait for.
+  'cannot-open-database': EXIT.config,
+  'cannot-write-backups': EXIT.config,
+  'database-in-use': EXIT.unavailable,
+  'backup-not-found': EXIT.noInput,
+  'no-database': EXIT.noInput,
+};
+
 /** Any error as a failure; an unexpected one keeps its stack, because somebody has to mend it. */
 export function failureOf(error: unknown): Failure {
   if (error instanceof Failure) return error;
   if (error instanceof DomainError) {
-    // A path that leads to no file is a setting to mend, not a service to wait for.
-    const exit = error.code === 'cannot-open-database' ? EXIT.config : EXIT_OF[error.kind];
+    const exit = EXIT_OF_CODE[error.code] ?? EXIT_OF[error.kind];
     return new Failure(exit, error.code, error.message, error.details.hint);
   }
   const { name, message, stack } = error as Error;

@@ -1,12 +1,38 @@
 import { shell } from './shell.js';
+import { integrity } from './verbs/integrity.js';
+import { jobs } from './verbs/jobs.js';
 import { auditing } from './verbs/audit.js';
+import { backup } from './verbs/backup.js';
+import { ballast } from './verbs/ballast.js';
+import { drill } from './verbs/drill.js';
 import { load } from './verbs/load.js';
 import { memory } from './verbs/memory.js';
 import { migrate } from './verbs/migrate.js';
 import { projections } from './verbs/projections.js';
 import { rebuild } from './verbs/rebuild.js';
+import { restore } from './verbs/restore.js';
+import { rollback } from './verbs/rollback.js';
 import { serve } from './verbs/serve.js';
 import { verify } from './verbs/verify.js';
 
 /** The command `abathur`, verb by verb, in the order in which its help tells them. */
-await shell([serve, migrate, verify, projections, rebuild, auditing, load, memory], process.argv.slice(2));
+await shell(
+  [
+    serve,
+    migrate,
+    verify,
+    integrity,
+    projections,
+    rebuild,
+    backup,
+    restore,
+    drill,
+    rollback,
+    ballast,
+    auditing,
+    load,
+    memory,
+    jobs,
+  ],
+  process.argv.slice(2),
+);

@@ -26,3 +26,11 @@ export const takesTarget = (command: Command): Command =>
   command
     .option('--url <url>', 'ask this server', url)
     .option('--file [path]', 'work on the file itself, even while a server has it open');
+
+/** A moment, as an option takes it: ISO-8601 with a zone. */
+export function moment(text: string): string {
+  const milliseconds = /^\d{4}-\d{2}-\d{2}T[\d:.]+(Z|[+-]\d{2}:\d{2})$/.test(text) ? Date.parse(text) : Number.NaN;
+  if (Number.isNaN(milliseconds))
+    throw new InvalidArgumentError('Give a time with its zone, for instance 2026-01-31T12:00:00Z.');
+  return new Date(milliseconds).toISOString();
+}

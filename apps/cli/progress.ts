@@ -22,7 +22,11 @@ export class Progress {
   }
 
   add(count: number): void {
-    this.done += count;
+    this.reach(this.done + count);
+  }
+
+  reach(done: number): void {
+    this.done = done;
     const now = performance.now();
     if (this.quiet || now - this.shown < (this.terminal ? REDRAW : LINE_EVERY)) return;
     this.shown = now;

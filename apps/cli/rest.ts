@@ -54,6 +54,10 @@ export class Rest {
     return this.ask('DELETE', path);
   }
 
+  put<T>(path: string, body: object): Promise<Answer<T>> {
+    return this.ask('PUT', path, JSON.stringify(body), 'application/json');
+  }
+
   postLines<T>(path: string, lines: object[]): Promise<Answer<T>> {
     const text = lines.map((line) => `${JSON.stringify(line)}\n`).join('');
     return this.postText(path, text);

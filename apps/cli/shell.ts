@@ -10,7 +10,8 @@ Exit codes: 0 done, 1 the answer is no, 64 usage, 65 wrong data, 66 no such file
             70 a defect here, 78 configuration, 130 stopped by Ctrl-C.
 
 Example:
-  abathur load test/fixtures/conversations.sample.json`;
+  abathur load test/fixtures/conversations.sample.json
+  abathur backup`;
 
 /** Runs the command line that these verbs make, and sets the exit code. */
 export async function shell(verbs: (Verb | VerbGroup)[], args: string[]): Promise<void> {
@@ -60,7 +61,7 @@ function addGroup(program: Command, { name, description, verbs }: VerbGroup): vo
 function add(parent: Command, verb: Verb, path: string[]): void {
   const called = ['abathur', ...path, verb.name].join(' ');
   const command = parent
-    .command(verb.name)
+    .command(verb.name, { isDefault: verb.isDefault === true })
     .description(verb.description)
     .exitOverride()
     .showHelpAfterError(`Try ${called} --help.`)

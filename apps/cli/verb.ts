@@ -9,6 +9,8 @@ export interface Verb {
   description: string;
   /** A line to copy, beginning with `abathur` or a setting. */
   example: string;
+  /** In a group: it is what the group's word alone means. */
+  isDefault?: true;
   /** Its arguments and options; `--json` is there already. */
   declare?(command: Command): void;
   /** Returns the exit code, see {@link import('./failure.js').EXIT}; throws what `report` can tell. */

@@ -3,12 +3,12 @@ import { canonicalJson, type Recorded } from '#kernel';
 import type { Projector } from '#projections';
 import { sql, type Sql } from '#storage';
 import { documents } from '#documents';
+import { jobs } from '#jobs';
 import { memories } from '#memories';
 import { search } from '#search';
 import { sessions } from '#sessions';
 import { work } from '#work';
 import { contexts } from './context.js';
-import { erasures } from './erasure.js';
 
 /** Events per type and hour, in table `metrics`: what the house has been busy with, for as long as it has stood. */
 const count = ({ type, time }: Recorded): Sql[] => [
@@ -17,7 +17,7 @@ const count = ({ type, time }: Recorded): Sql[] => [
       ON CONFLICT (name, timestamp, labels) DO UPDATE SET value = value + 1`,
 ];
 
-const types = [sessions, memories, documents, work, search([]), contexts, erasures, { catalog: reversalCatalog }].flatMap(
+const types = [sessions, memories, documents, work, jobs, search([]), contexts, erasures, { catalog: reversalCatalog }].flatMap(
   ({ catalog }) => Object.keys(catalog),
 );
 

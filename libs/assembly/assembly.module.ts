@@ -2,8 +2,11 @@ import { Module, type DynamicModule } from '@nestjs/common';
 import { CqrsModule } from '@nestjs/cqrs';
 import { AuditLogModule } from '#audit-log/module';
 import { LogSigner, SqliteAuditLog } from '#audit-log';
+import { Backups } from '#backup';
+import { BackupModule } from '#backup/module';
 import { FolderSync } from '#documents';
 import { DocumentsModule } from '#documents/module';
+import { Jobs } from '#jobs';
 import { MemoriesModule } from '#memories/module';
 import { Operations } from '#operations';
 import { SessionsModule } from '#sessions/module';
@@ -34,6 +37,8 @@ export class AssemblyModule {
       { provide: FolderSync, useValue: house.folders },
       { provide: Operations, useValue: house.operations },
       { provide: Rebuilds, useValue: house.rebuilds },
+      { provide: Backups, useValue: house.backups },
+      { provide: Jobs, useValue: house.jobs },
       { provide: SearchIds, useValue: house.searchIds },
       { provide: SqliteAuditLog, useValue: house.auditLog },
       { provide: LogSigner, useValue: house.signer },
@@ -50,6 +55,7 @@ export class AssemblyModule {
         WorkModule,
         SearchModule,
         ContextModule,
+        BackupModule,
       ],
       providers: [...providers, ...auditorHandlers, ...learningHandlers],
       exports: [...providers.map(({ provide }) => provide), CqrsModule],

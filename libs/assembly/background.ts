@@ -1,12 +1,14 @@
-import { uptime } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { decideStep, type SqliteAuditLog } from '#audit-log';
 import { DomainError, type Caller } from '#kernel';
+import { machineSeconds } from '#operations';
 import { projectionStatus, type Turn } from '#projections';
 import { embeddingBacklog, fillVectors, type EmbeddingModel } from '#search';
 import { session, sessionsToArchive } from '#sessions';
+import { layBallast } from '#storage';
 import { systemCaller } from './caller.js';
 import { watchDocuments } from './documents.js';
+import { extractSessions } from './extract-sessions.js';
 import { projectors } from './features.js';
 import type { House } from './house.js';
 import { rememberOutcomes } from './remember-outcomes.js';
@@ -17,6 +19,8 @@ const CATCH_UP_IDLE = 250;
 const EMBED_IDLE = 250;
 const TASKS_IDLE = 250;
 const HOUSEKEEPING_EVERY = 60_000;
+const JOBS_EVERY = 1000;
+const EXTRACTION_IDLE = 250;
 const LONGEST_BACKOFF = 30_000;
 
 /** Starts everything that happens without being asked for; the returned function stops it after its current step. */
@@ -30,11 +34,14 @@ export function startBackground(house: House): () => Promise<void> {
     loop(house, 'sign', () => signHead(house), stop.signal),
     loop(house, 'embed', embedStep(house), stop.signal),
     loop(house, 'tasks', () => tendTasks(house), stop.signal),
-    loop(house, 'housekeeping', () => housekeeping(house), stop.signal),
+    loop(house, 'housekeeping', () => housekeeping(house, stop.signal), stop.signal),
+    loop(house, 'extraction', () => extract(house), stop.signal),
+    loop(house, 'jobs', () => lookAtJobs(house), stop.signal),
   ];
   return async () => {
     stop.abort();
     await stopWatching();
+    await house.jobs.stop();
     await Promise.all(loops);
   };
 }
@@ -128,6 +135,15 @@ async function catchUp({ auditLog, metrics, writer, reads }: House, name: string
   }
 }
 
+async function extract(house: House): Promise<number> {
+  return (await extractSessions(house)) > 0 ? 0 : EXTRACTION_IDLE;
+}
+
+async function lookAtJobs({ jobs }: House): Promise<number> {
+  await jobs.tick();
+  return JOBS_EVERY;
+}
+
 /** Signs the head of a log that has grown. */
 async function signHead({ config, signer, metrics }: House): Promise<number> {
   const every = config.ABATHUR_SIGN_EVERY_SECONDS * 1000;
@@ -149,11 +165,13 @@ async function tendTasks(house: House): Promise<number> {
   return seen > 0 ? 0 : TASKS_IDLE;
 }
 
-async function housekeeping(house: House): Promise<number> {
+async function housekeeping(house: House, signal: AbortSignal): Promise<number> {
   const caller = systemCaller();
   await house.auditLog.chore('forget-commits', caller.time);
-  await house.auditLog.chore('tidy-operations', { time: caller.time, uptime: Math.floor(uptime()) });
+  await house.auditLog.chore('tidy-operations', { time: caller.time, uptime: machineSeconds() });
   await archiveSessions(house, caller);
+  const { ABATHUR_DB_PATH: path, ABATHUR_BALLAST_MB: ballast } = house.config;
+  if (await layBallast(path, ballast, signal)) house.log.info('ballast-laid', { megabytes: ballast });
   return HOUSEKEEPING_EVERY;
 }
 

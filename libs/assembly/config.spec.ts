@@ -27,7 +27,11 @@ const wrong: [keyof Config, string, RegExp][] = [
   ['ABATHUR_LOG_LEVEL', 'loud', /trace, debug, info, warn, error, silent/],
   ['ABATHUR_BACKGROUND', 'yes', /on, off/],
   ['ABATHUR_ARCHIVE_AFTER_DAYS', '-1', /must not be less than 0/],
+  ['ABATHUR_EXTRACTION', 'magic', /rules, llm, off/],
+  ['ABATHUR_EPISODIC_TTL_DAYS', '29', /must not be less than 30/],
+  ['ABATHUR_EPISODIC_TTL_DAYS', '91', /must not be greater than 90/],
   ['ABATHUR_DRAIN_TIMEOUT_MS', 'soon', /must be an integer/],
+  ['ABATHUR_REQUEST_TIMEOUT_MS', '0', /must not be less than 100/],
   ['ABATHUR_AUTH', 'open', /off/],
   ['ABATHUR_AUDIT_READS', 'some', /off/],
   ['ABATHUR_EMBEDDINGS', 'cloud', /local, ollama/],
@@ -42,6 +46,8 @@ const wrong: [keyof Config, string, RegExp][] = [
   ['ABATHUR_SIGNING_DIR', 'yes', /begins with \/ or \./],
   ['ABATHUR_SIGN_EVERY_SECONDS', '-1', /must not be less than 0/],
   ['ABATHUR_BACKUP_DIR', '', /should not be empty/],
+  ['ABATHUR_BACKUP_KEEP_DAYS', '0', /must not be less than 1/],
+  ['ABATHUR_BALLAST_MB', '-1', /must not be less than 0/],
 ];
 
 describe('The settings', () => {

@@ -19,8 +19,14 @@ export class Config {
   @IsIn(['on', 'off']) ABATHUR_BACKGROUND: 'on' | 'off' = 'on';
   /** Days after its termination when a session is archived. */
   @IsInt() @Min(0) @Max(3650) ABATHUR_ARCHIVE_AFTER_DAYS = 30;
+  /** Who makes memories of sessions that have ended: rules, a model on OLLAMA_HOST, or nobody. */
+  @IsIn(['rules', 'llm', 'off']) ABATHUR_EXTRACTION: 'rules' | 'llm' | 'off' = 'rules';
+  /** Days until an episodic memory fades whose writer says nothing of it. */
+  @IsInt() @Min(30) @Max(90) ABATHUR_EPISODIC_TTL_DAYS = 90;
   /** How long a request may take to finish once the process was asked to stop. */
   @IsInt() @Min(0) @Max(600_000) ABATHUR_DRAIN_TIMEOUT_MS = 30_000;
+  /** How long a request may take to arrive, headers and body. */
+  @IsInt() @Min(100) @Max(600_000) ABATHUR_REQUEST_TIMEOUT_MS = 30_000;
 
   @IsIn(['off']) ABATHUR_AUTH = 'off' as const;
   @IsIn(['off']) ABATHUR_AUDIT_READS = 'off' as const;
@@ -39,6 +45,10 @@ export class Config {
   /** How often a head is signed that has grown, in seconds; 0: only when asked for. */
   @IsInt() @Min(0) @Max(86_400) ABATHUR_SIGN_EVERY_SECONDS = 10;
   @IsNotEmpty() ABATHUR_BACKUP_DIR = './data/backups';
+  /** Days after which a backup is removed; the newest good one stays. */
+  @IsInt() @Min(1) @Max(36_500) ABATHUR_BACKUP_KEEP_DAYS = 30;
+  /** Megabytes of the file beside the database that is given up when the disk is full; 0 for none. */
+  @IsInt() @Min(0) @Max(1_048_576) ABATHUR_BALLAST_MB = 64;
 }
 
 /** A setting that cannot be used: one line that names the variable, what it got and what it may be. */

@@ -11,7 +11,7 @@ import {
 } from '#memories';
 import type { Operation } from '#operations';
 import { systemCaller } from './caller.js';
-import type { House } from './house.js';
+import type { House } from './open-house.js';
 
 /** How a job is run: under which operation, and who hears how far it is. */
 export interface JobRun {

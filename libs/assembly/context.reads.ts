@@ -149,7 +149,7 @@ export const recordedContext = defineRead('contexts.recorded', (db, context_id: 
   const memories = memoriesById(
     db,
     items.flatMap(({ memory_id }) => memory_id ?? []),
-    position,
+    { as_of: position, now: moment },
   );
   const task = taskOf(db, row.task_id ?? undefined, position);
   const ofTask = taskCandidates(task);
@@ -358,7 +358,7 @@ function searched(db: Reader, { query, meaning, as_of, moment, namespaces }: Mem
     explain: false,
     namespaces: scopes.map((scope) => namespaces[scope]!),
     as_of,
-    told_at: moment,
+    now: moment,
   });
   return results.filter(({ score }) => score >= LEAST_SHARE * results[0]!.score);
 }
@@ -370,7 +370,7 @@ function newestOf(db: Reader, { query, as_of, moment, namespaces }: MemoriesInpu
       namespaces: among.map((scope) => namespaces[scope]!),
       memory_type,
       as_of,
-      told_at: moment,
+      now: moment,
       limit: NEWEST,
     });
   return [
@@ -399,7 +399,7 @@ function withoutShadowed(
   for (const scope of MEMORY_SCOPES.slice(0, Math.max(0, ...lower.map(({ namespace: name }) => rank(name))))) {
     const at = namespaces[scope];
     if (at === null) continue;
-    for (const { memory_type, key, id } of toldByKey(db, { namespace: at, keys, told_at: moment, as_of })) {
+    for (const { memory_type, key, id } of toldByKey(db, { namespace: at, keys, now: moment, as_of })) {
       const name = JSON.stringify([memory_type, key]);
       if (!first.has(name)) first.set(name, { id, rank: rank(at) });
     }
@@ -409,7 +409,7 @@ function withoutShadowed(
     const winner = first.get(JSON.stringify([memory_type, key]));
     if (winner !== undefined && winner.rank < rank(name)) winners.set(id, winner.id);
   }
-  const known = memoriesById(db, [...new Set(winners.values())], as_of);
+  const known = memoriesById(db, [...new Set(winners.values())], { as_of, now: moment });
   const kept = memories.map((memory) => known.get(winners.get(memory.id) ?? -1) ?? memory);
   const shadowed = memories
     .filter(({ id }) => winners.has(id))

@@ -1,5 +1,5 @@
 import { FolderWatch, type NoticedChanges, type SyncResult } from '#documents';
-import type { House } from './house.js';
+import type { House } from './open-house.js';
 
 /** Has the watched directories indexed, now and whenever something in them changes; the returned function stops it. */
 export function watchDocuments({ config, folders, auditLog, log }: House): () => Promise<void> {

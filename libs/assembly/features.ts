@@ -10,6 +10,7 @@ import {
   type Snapshots,
 } from '#audit-log';
 import { documents, documentSearchable } from '#documents';
+import { jobs } from '#jobs';
 import { memories, memorySearchable } from '#memories';
 import { operationReads } from '#operations';
 import { search } from '#search';
@@ -22,6 +23,7 @@ import { activityProjector } from './activity.projector.js';
 import { contexts } from './context.js';
 import { erasures } from './erasure.js';
 import { provenanceProjector } from './provenance.projector.js';
+import { extractionReads } from './ended-sessions.js';
 import { outcomeReads } from './task-outcome.js';
 
 /** Start reading here: everything the product knows how to decide, project and answer. */
@@ -30,6 +32,7 @@ const features: Feature[] = [
   memories,
   documents,
   work,
+  jobs,
   search([memorySearchable, documentSearchable]),
   contexts,
   erasures,
@@ -37,7 +40,15 @@ const features: Feature[] = [
     catalog: reversalCatalog,
     deciders: [reversal],
     projectors: [activityProjector],
-    reads: [...auditReads, ...outcomeReads, ...operationReads, projectionStatus, parkedEvents, countRows],
+    reads: [
+      ...auditReads,
+      ...outcomeReads,
+      ...extractionReads,
+      ...operationReads,
+      projectionStatus,
+      parkedEvents,
+      countRows,
+    ],
     undoes: reversalUndoes,
   },
 ];

@@ -1,51 +1,44 @@
 import { statSync } from 'node:fs';
 import { basename, dirname, extname, join } from 'node:path';
 import { LogKeys, LogSigner, SqliteAuditLog, WriterClient } from '#audit-log';
+import { Backups } from '#backup';
 import { FolderSync, foldersOf, type SyncResult } from '#documents';
+import { Jobs } from '#jobs';
 import { Operations, type OperationObserver } from '#operations';
 import { projectionStatus } from '#projections';
 import { feedbackTotals, Meaning, OllamaChat, SearchIds, searchIdKey, searchStatus } from '#search';
-import { Database, migrate, readMigrations, ReadSide, type ReaderPool } from '#storage';
+import { DomainError } from '#kernel';
+import { Database, diskOf, FileLock, lockOf, migrate, readMigrations, ReadSide } from '#storage';
 import { Log, Metrics } from '#telemetry';
+import { BACKUP_PROCESS, takeOptions } from './backup.js';
 import { systemCaller } from './caller.js';
 import type { Config } from './config.js';
 import { chooseEmbedder, embedderFor } from './embedders.js';
-import { Erasures } from './erasures.js';
 import { catalog } from './features.js';
+import { lastIntegrityReport } from './integrity/start.js';
+import { IntegrityWatch } from './integrity/watch.js';
+import { jobsOf } from './jobs.js';
+import type { House } from './open-house.js';
 import { PROJECT_ROOT, VERSION } from './project.js';
 import { Rebuilds, tidyRebuilds } from './rebuilds.js';
 import { openReaders } from './readers.js';
 
-/** Everything that is open while the program runs. */
-export interface House {
-  config: Config;
-  log: Log;
-  metrics: Metrics;
-  db: Database;
-  pool: ReaderPool;
-  reads: ReadSide;
-  writer: WriterClient;
-  auditLog: SqliteAuditLog;
-  signer: LogSigner;
-  meaning: Meaning;
-  chat: OllamaChat;
-  folders: FolderSync;
-  operations: Operations;
-  rebuilds: Rebuilds;
-  erasures: Erasures;
-  searchIds: SearchIds;
-  close(): Promise<void>;
-}
+export type { House } from './open-house.js';
 
 /** Migrates, then opens: the main thread's reading connection, the reader threads and the writer thread. */
 export async function openHouse(config: Config): Promise<House> {
   const { ABATHUR_DB_PATH: path, ABATHUR_DB_SYNCHRONOUS: synchronous } = config;
   const log = Log.create(config.ABATHUR_LOG_LEVEL);
   const metrics = new Metrics(VERSION);
+  const presence = enter(path);
   migrateFile(config);
   tidyRebuilds(path);
   const db = Database.open({ path, readonly: true, synchronous });
-  const writer = new WriterClient(new URL('./writer.thread.js', import.meta.url), { path, synchronous });
+  const writer = new WriterClient(new URL('./writer.thread.js', import.meta.url), {
+    path,
+    synchronous,
+    episodicTtlDays: config.ABATHUR_EPISODIC_TTL_DAYS,
+  });
   const pool = openReaders(config);
   const reads = new ReadSide(db, pool);
   const embedder = await chooseEmbedder(config, (error) => log.error('embeddings-down', error));
@@ -67,7 +60,9 @@ export async function openHouse(config: Config): Promise<House> {
   });
   const operations = new Operations(auditLog, reads, observeOperations(metrics, log));
   const rebuilds = new Rebuilds({ path, synchronous }, auditLog, reads, writer, operations);
-  const house = {
+  const backups = new Backups(BACKUP_PROCESS, takeOptions(config, 'manual'));
+  const integrity = new IntegrityWatch(path);
+  const house: House = {
     config,
     log,
     metrics,
@@ -83,21 +78,46 @@ export async function openHouse(config: Config): Promise<House> {
     folders,
     operations,
     rebuilds,
-    erasures: new Erasures({ path, synchronous }, auditLog, reads, writer, operations),
+    backups,
+    integrity,
+    jobs: new Jobs(
+      jobsOf(() => house),
+      auditLog,
+      reads,
+      operations,
+    ),
     close: async () => {
       await folders.stop();
+      backups.stop();
+      await integrity.close();
       await operations.close();
       await rebuilds.close();
-      await house.erasures.close();
       // The writer last: the last connection that may write folds the write-ahead log into the file.
       await pool.close();
       db.close();
       await writer.close();
+      presence.release();
       log.flush();
     },
   };
   observe(house);
   return house;
+}
+
+/** Tells everybody that this database is open here, for as long as this process lives. */
+function enter(path: string): FileLock {
+  let presence: FileLock | undefined;
+  try {
+    presence = FileLock.share(lockOf(path));
+  } catch (error) {
+    // What is wrong with the place is better told of the file than of its lock.
+    Database.open({ path }).close();
+    throw error;
+  }
+  if (presence !== undefined) return presence;
+  throw new DomainError('unavailable', 'database-being-restored', `${path} is being restored.`, {
+    hint: 'Start again when that is done.',
+  });
 }
 
 /** Where the keys of this file's log are. */
@@ -114,7 +134,10 @@ export function migrateFile({ ABATHUR_DB_PATH: path, ABATHUR_DB_SYNCHRONOUS: syn
   }
 }
 
-function observe({ metrics, writer, pool, reads, db, meaning: { embedder } }: House): void {
+function observe(house: House): void {
+  const { metrics, writer, pool, reads, db, jobs, meaning } = house;
+  const { embedder } = meaning;
+  observeBackups(house);
   writer.onBatch = (size, seconds, waits) => {
     metrics.commitBatch.observe(size);
     metrics.commitDuration.observe(seconds);
@@ -134,6 +157,9 @@ function observe({ metrics, writer, pool, reads, db, meaning: { embedder } }: Ho
     metrics.writerQueue.set(writer.depth);
     metrics.dbSize.set(sizeOf(db.path));
     metrics.walSize.set(sizeOf(`${db.path}-wal`));
+    const disk = diskOf(db.path);
+    metrics.diskAvailable.set(disk.available);
+    metrics.diskSize.set(disk.size);
     const { backlog, parked_count } = reads.point(searchStatus, {
       name: embedder.model,
       dimensions: embedder.dimensions,
@@ -141,11 +167,23 @@ function observe({ metrics, writer, pool, reads, db, meaning: { embedder } }: Ho
     metrics.embeddingBacklog.set(backlog);
     metrics.embeddingParked.set(parked_count);
     observeFeedback(metrics, reads);
+    observeIntegrity(metrics, reads);
+    observeJobs(metrics, jobs);
     for (const { name, position, lag } of reads.point(projectionStatus, null)) {
       metrics.projectionPosition.set({ projection: name }, position);
       metrics.projectionLag.set({ projection: name }, lag);
       metrics.logPosition.set(position + lag);
     }
+  });
+}
+
+function observeBackups({ metrics, backups }: House): void {
+  backups.onEnd = (succeeded) => metrics.backups.inc({ result: succeeded ? 'succeeded' : 'failed' });
+  metrics.onScrape(() => {
+    const latest = backups.latest()?.manifest;
+    metrics.backupTime.set(latest === undefined ? 0 : Date.parse(latest.created_at) / 1000);
+    metrics.backupDuration.set(latest?.seconds ?? 0);
+    metrics.backupSize.set(latest?.packed.size ?? 0);
   });
 }
 
@@ -158,6 +196,25 @@ const observeOperations = (metrics: Metrics, log: Log): OperationObserver => ({
     if (error !== undefined) log.error('operation-failed', error, { id, kind });
   },
 });
+
+/** The last report, whichever process on the file made it. */
+function observeIntegrity(metrics: Metrics, reads: ReadSide): void {
+  const report = lastIntegrityReport(reads);
+  if (report === null) return;
+  for (const { name: check, ok, flaw_count } of report.checks) {
+    metrics.integrityOk.set({ check }, ok ? 1 : 0);
+    metrics.integrityFlaws.set({ check }, flaw_count);
+    metrics.integrityLastRun.set({ check }, Date.parse(report.finished_at) / 1000);
+  }
+  metrics.integrityDuration.set(report.seconds);
+}
+
+function observeJobs({ jobEnabled, jobLastSuccess }: Metrics, jobs: Jobs): void {
+  for (const { name, enabled, last_success_at } of jobs.list()) {
+    jobEnabled.set({ job: name }, enabled ? 1 : 0);
+    if (last_success_at !== null) jobLastSuccess.set({ job: name }, Date.parse(last_success_at) / 1000);
+  }
+}
 
 function observeFeedback(metrics: Metrics, reads: ReadSide): void {
   const totals = reads.point(feedbackTotals, null);

@@ -1,3 +1,4 @@
+export { BACKUP_PROCESS, backupKnowledge, takeOptions } from './backup.js';
 export { startBackground } from './background.js';
 export { systemCaller } from './caller.js';
 export { Config, ConfigError, readConfig } from './config.js';
@@ -5,7 +6,11 @@ export { context } from './context.decider.js';
 export { CONTEXT_PARTS, type ContextPart } from './context.events.js';
 export type { Context, ContextMemory, ContextSummary, Provenance, Shadowed } from './context.reads.js';
 export { catalog, diffRead, planRevert, projectors, reads } from './features.js';
-export { migrateFile, openHouse, sizeOf, type House } from './house.js';
+export { migrateFile, openHouse, signingDirectory, sizeOf } from './house.js';
+export { checkIntegrity, type IntegrityProgress } from './integrity/integrity.js';
+export { integrityCheck, lastIntegrityReport, startIntegrityCheck } from './integrity/start.js';
+export { CHECKS, type CheckName, type CheckResult, type Flaw, type IntegrityReport } from './integrity/report.js';
+export type { House } from './open-house.js';
 export { PROJECT_ROOT, VERSION } from './project.js';
 export {
   inThread,

@@ -66,18 +66,18 @@ export class RefineProcedureHandler implements ICommandHandler<RefineProcedure> 
   async execute({ by, address, input }: RefineProcedure): Promise<Written<Memory>> {
     const { value, episodes, reason } = input;
     const answered = this.reads.point(wasAnswered, by.idempotency?.key);
-    const before = procedureAt(this.reads, address);
+    const before = procedureAt(this.reads, address, by.time);
     const { learned_from: _, reason: __, ...kept } = before.metadata;
-    const learned_from = answered ? [] : episodes.map((episode) => this.found(episode));
+    const learned_from = answered ? [] : episodes.map((episode) => this.found(episode, by.time));
     const metadata = { ...kept, ...input.metadata, learned_from, ...(reason === undefined ? {} : { reason }) };
     // What was learnt was learnt about the version that was read.
     const expecting = { ...by, if_match: by.if_match ?? before.version };
     return this.commands.execute(new WriteMemory(expecting, { mode: 'put', ...address, value, metadata }));
   }
 
-  private found(episode: EpisodeRef): JsonObject {
+  private found(episode: EpisodeRef, now: string): JsonObject {
     const { namespace, key, version } = episode;
-    const memory = this.reads.point(memoryIfAny, episode);
+    const memory = this.reads.point(memoryIfAny, { ...episode, now });
     if (memory === null) {
       const which = version === undefined ? '' : ` version ${version}`;
       throw conflict('unknown-episode', `There is no memory ${namespace}/${key}${which} to have learnt from.`);
@@ -97,7 +97,7 @@ export class RollBackProcedureHandler implements ICommandHandler<RollBackProcedu
   async execute({ by, address, input }: RollBackProcedure): Promise<Written<Rollback>> {
     const { dry_run, min_outcomes } = input;
     if (!dry_run && this.reads.point(wasAnswered, by.idempotency?.key)) return this.again(by, address);
-    const now = procedureAt(this.reads, address);
+    const now = procedureAt(this.reads, address, by.time);
     const versions = await ratesOf(this.reads, address);
     const verdict = judge(now.version, versions, min_outcomes);
     const report = { ...verdict, rolled_back: false, from_version: now.version, versions, memory: now };
@@ -127,14 +127,14 @@ export class RollBackProcedureHandler implements ICommandHandler<RollBackProcedu
 export class GetProcedureOutcomesHandler implements IQueryHandler<GetProcedureOutcomes> {
   constructor(private readonly reads: ReadSide) {}
 
-  async execute({ address }: GetProcedureOutcomes): Promise<ProcedureReport> {
-    const { version } = procedureAt(this.reads, address);
+  async execute({ by, address }: GetProcedureOutcomes): Promise<ProcedureReport> {
+    const { version } = procedureAt(this.reads, address, by.time);
     return { ...address, current_version: version, versions: await ratesOf(this.reads, address) };
   }
 }
 
-function procedureAt(reads: ReadSide, address: Address): Memory {
-  const memory = reads.point(memoryAt, address);
+function procedureAt(reads: ReadSide, address: Address, now: string): Memory {
+  const memory = reads.point(memoryAt, { ...address, now });
   if (memory.memory_type !== 'procedural') {
     throw conflict(
       'not-a-procedure',

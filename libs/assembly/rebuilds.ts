@@ -1,6 +1,6 @@
 import { Worker } from 'node:worker_threads';
 import type { SqliteAuditLog, WriterClient } from '#audit-log';
-import { DomainError, notFound } from '#kernel';
+import { DomainError, notFound, type Caller } from '#kernel';
 import type { Operation, Operations } from '#operations';
 import {
   countRows,
@@ -34,13 +34,14 @@ export class Rebuilds {
   private readonly counted = new Map<string, { rows: number; at: number }>();
   private rebuilding: string[] = [];
   private worker: Worker | undefined;
+  private beginning: Promise<unknown> = Promise.resolve();
 
   constructor(
     private readonly file: { path: string; synchronous: Synchronous },
     private readonly log: SqliteAuditLog,
     private readonly reads: ReadSide,
     private readonly writer: Pick<WriterClient, 'hold'>,
-    private readonly operations: Pick<Operations, 'start'>,
+    private readonly operations: Pick<Operations, 'start' | 'again'>,
   ) {}
 
   async list(): Promise<ProjectionView[]> {
@@ -60,19 +61,28 @@ export class Rebuilds {
   }
 
   /** Tries parked events again, a thousand at most. */
-  async retry(name: string): Promise<{ retried: number; digested: number }> {
+  async retry(name: string, by?: Caller): Promise<{ retried: number; digested: number }> {
     const [one] = resolveProjections(name, 'one');
-    return this.log.chore('retry-parked-events', { name: one, time: new Date().toISOString() });
+    return this.log.chore('retry-parked-events', { name: one, time: new Date().toISOString() }, by);
   }
 
   /** Begins to rebuild one projection or `all`; refused while this database is rebuilt by anybody. */
-  async start(target: string, compareOnly: boolean): Promise<Operation> {
+  async start(target: string, compareOnly: boolean, by?: Caller): Promise<Operation> {
     const names = resolveProjections(target);
+    // One after the other: who asks twice under one key gets the first answer, not that somebody rebuilds already.
+    const begun = this.beginning.then(() => this.begin(names, compareOnly, by));
+    this.beginning = begun.catch(() => undefined);
+    return begun;
+  }
+
+  private async begin(names: string[], compareOnly: boolean, by?: Caller): Promise<Operation> {
+    const before = await this.operations.again(by);
+    if (before !== undefined) return before;
     const lock = lockForRebuild(this.file.path);
     const work = (report: Progress): Promise<RebuildReport> =>
       this.rebuild(names, compareOnly, report).finally(() => lock.release());
     try {
-      return await this.operations.start(compareOnly ? 'projections.compare' : 'projections.rebuild', work);
+      return await this.operations.start(compareOnly ? 'projections.compare' : 'projections.rebuild', work, by);
     } catch (error) {
       lock.release();
       throw error;
@@ -138,7 +148,7 @@ export function inThread(
 
 /** Removes what a killed rebuild has left behind, unless one is running. */
 export function tidyRebuilds(path: string): void {
-  const lock = FileLock.take(`${path}-rebuild-lock`);
+  const lock = FileLock.alone(`${path}-rebuild-lock`);
   if (lock === undefined) return;
   removeLeftovers(path);
   lock.release();

@@ -1,6 +1,7 @@
 import { DomainError } from '#kernel';
 import { ConfigError, readConfig } from './config.js';
-import { openHouse, type House } from './house.js';
+import { openHouse } from './house.js';
+import type { House } from './open-house.js';
 
 /** Exit codes from sysexits(3). */
 const EX_SOFTWARE = 70;

@@ -1,6 +1,8 @@
 import { keepCheckpoint, LogReader, LogWriter, Transactor, Writer, type KeptCheckpoint } from '#audit-log';
 import { forgetChanges, noteChanges, type NoticedChanges } from '#documents';
-import { reportOperations, tidyOperations, type OperationReport } from '#operations';
+import { beginOperation, reportOperations, tidyOperations, type OperationReport } from '#operations';
+import { claimJob, endJob, planJob, renewJob, type ClaimJob, type EndJob, type HoldJob, type PlanJob } from '#jobs';
+import { memory, memoryWith } from '#memories';
 import { Projections } from '#projections';
 import { parkText, registerModel, retryParked, storeVector, type EmbeddingModel } from '#search';
 import { sql, type Database } from '#storage';
@@ -23,11 +25,18 @@ export interface ParkText {
   time: string;
 }
 
+/** What a house may choose of the rules. */
+export interface HouseRules {
+  /** Days until an episodic memory fades; 90 unless said otherwise. */
+  episodicTtlDays?: number;
+}
+
 /** The writer with all features, on a connection of its own. */
-export function assembleWriter(db: Database): Writer {
+export function assembleWriter(db: Database, { episodicTtlDays = 90 }: HouseRules = {}): Writer {
   const projections = new Projections(db, new LogReader(db, catalog), projectors);
   const log = new LogWriter(db, catalog, (events) => projections.onAppend(events));
-  const transactor = new Transactor(db, log, deciders, reads, catalog, () => projections.settle());
+  const rules = new Map(deciders).set(memory.name, memoryWith(episodicTtlDays * 24 * 3600));
+  const transactor = new Transactor(db, log, rules, reads, catalog, () => projections.settle());
   db.transaction(() => projections.register(new Date().toISOString()));
   return new Writer(db, log, transactor, {
     onBegin: () => projections.onBegin(),
@@ -64,8 +73,13 @@ export function assembleWriter(db: Database): Writer {
       'retry-parked': (model) => retryParked(db, model as EmbeddingModel),
       'note-document-changes': (changes) => noteChanges(db, changes as NoticedChanges),
       'forget-document-changes': (changes) => forgetChanges(db, changes as NoticedChanges),
+      'start-operation': (report) => beginOperation(db, report as OperationReport),
       'report-operations': (reports) => reportOperations(db, reports as OperationReport[]),
       'tidy-operations': (now) => tidyOperations(db, now as Parameters<typeof tidyOperations>[1]),
+      'plan-job': (plan) => planJob(db, plan as PlanJob),
+      'claim-job': (claim) => claimJob(db, claim as ClaimJob),
+      'renew-job': (hold) => renewJob(db, hold as HoldJob),
+      'end-job': (end) => endJob(db, end as EndJob),
       'move-reaction': (to) => moveReaction(db, to as Parameters<typeof moveReaction>[1]),
       'forget-commits': (now) => {
         const before = new Date(Date.parse(now as string) - COMMIT_MEMORY).toISOString();

@@ -1,5 +1,5 @@
 import { invalid } from '#kernel';
-import type { ReadSide } from '#storage';
+import { defineRead, sql, type ReadSide } from '#storage';
 import { headPosition, positionAt } from './positions.js';
 
 /**
@@ -13,7 +13,7 @@ export function resolveAsOf(
   field = 'as_of',
 ): number | undefined {
   if (asOf === undefined) return undefined;
-  if (/^\d{1,16}$/.test(asOf)) {
+  if (POSITION.test(asOf)) {
     const position = Number(asOf);
     const head = reads.point(headPosition, null);
     if (position > head) throw invalid(field, `position ${position} is beyond the head, which is ${head}`);
@@ -24,6 +24,27 @@ export function resolveAsOf(
   return reads.point(positionAt, time);
 }
 
+const timeOf = defineRead(
+  'audit.time-of',
+  (db, position: number): string =>
+    db.one<{ time: string }>(sql`SELECT timestamp AS time FROM audit WHERE position = ${position}`)?.time ?? '',
+);
+
+/**
+ * The moment that a question is about. What ends by itself ends at a time, so the past is a position and a time: the one
+ * that was asked for, or that of the entry there.
+ */
+export function resolveMoment(
+  reads: ReadSide,
+  asOf: string | undefined,
+  now: string,
+): { as_of: number | undefined; now: string } {
+  const as_of = resolveAsOf(reads, asOf, now);
+  if (as_of === undefined) return { as_of, now };
+  return { as_of, now: POSITION.test(asOf!) ? reads.point(timeOf, as_of) : isoTime(asOf!, 'as_of') };
+}
+
+const POSITION = /^\d{1,16}$/;
 const ISO = /^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}:\d{2}))?$/;
 
 /** A client's time as ISO-8601 UTC with milliseconds; refuses what is not a real moment. */

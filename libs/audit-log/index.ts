@@ -5,7 +5,7 @@ import { verifySlice, witnessedHead } from './chain.js';
 import { whyOf } from './provenance.js';
 import { flawedNode, provenConsistency, provenInclusion, signedHead, treeHead, treeRoot } from './tree.js';
 
-export { isoTime, resolveAsOf } from './as-of.js';
+export { isoTime, resolveAsOf, resolveMoment } from './as-of.js';
 export type {
   AuditLog,
   Commit,
@@ -34,11 +34,13 @@ export { importLog, type Imported } from './import-log.js';
 export { openCheckpoint, readCheckpoint, type Checkpoint } from './checkpoint.js';
 export { disclose, verdictOn, type Disclosure, type Verdict } from './entry.js';
 export { LogKeys } from './log-keys.js';
+export { cutLog } from './cut.js';
 export { LogReader } from './log-reader.js';
-export { keepCheckpoint, LogSigner, type KeptCheckpoint, type SignedHead } from './log-signer.js';
-export { LogWriter } from './log-writer.js';
+export { inclusionText, keepCheckpoint, LogSigner, type KeptCheckpoint, type SignedHead } from './log-signer.js';
 export { consistencyProof, extendsTree, Frontier, includes, leafHash } from './merkle.js';
+export { verifyExport, verifyProof, type OfflineReport } from './offline.js';
 export { parseVerifier, spellVerifier, type NoteVerifier } from './signed-note.js';
+export { commitSum, LogWriter, type StoredCommit } from './log-writer.js';
 export { SqliteAuditLog } from './sqlite-audit-log.js';
 export { diffOf, type Change, type DiffInput, type Snapshot, type Snapshots } from './diff.js';
 export {
@@ -70,7 +72,7 @@ export {
   type Written,
 } from './transactor.js';
 export { parseProof, spellProof, type TlogProof } from './tlog-proof.js';
-export { flawedNode, treeHead, treeRoot, type TreeHead } from './tree.js';
+export { flawedNode, signedHead, treeHead, treeRoot, type TreeHead } from './tree.js';
 export { upcast } from './upcast.js';
 export { WriterClient, type Settler } from './writer-client.js';
 export { hostWriter } from './writer-host.js';

@@ -80,6 +80,14 @@ export class LogKeys {
     this.replace(KEYS, `${kept.join('\n')}\n`, 0o600);
   }
 
+  /** Begins a new identity; returns where the former one is kept. */
+  renew(): string {
+    const aside = `${this.directory}.until-${new Date().toISOString().replaceAll(':', '')}`;
+    if (existsSync(this.directory)) renameSync(this.directory, aside);
+    this.create();
+    return aside;
+  }
+
   /** The last head that was handed out, as a signed note. */
   lastCheckpoint(): string | undefined {
     const path = join(this.directory, CHECKPOINT);

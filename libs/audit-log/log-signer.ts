@@ -1,6 +1,6 @@
 import { DomainError, notFound } from '#kernel';
 import { sql, type Database, type ReadSide } from '#storage';
-import { openCheckpoint, signCheckpoint } from './checkpoint.js';
+import { openCheckpoint, readCheckpoint, signCheckpoint } from './checkpoint.js';
 import { auditEntry } from './audit.reads.js';
 import { disclose } from './entry.js';
 import type { LogKeys } from './log-keys.js';
@@ -33,15 +33,7 @@ export class LogSigner {
 
   /** That an entry is in the log, with what its leaf is made of, in the form of c2sp.org/tlog-proof. */
   async inclusion(position: number): Promise<string> {
-    const entry = this.reads.point(auditEntry, position);
-    if (entry === undefined) throw notFound('entry', String(position));
-    const { size, note } = await this.head();
-    return spellProof({
-      index: position - 1,
-      hashes: this.reads.point(provenInclusion, { position, size }),
-      checkpoint: note,
-      extra: Buffer.from(JSON.stringify(disclose(entry))),
-    });
+    return inclusionText(this.reads, position, await this.head());
   }
 
   /** That the log of `from` entries is the beginning of that of `to`. */
@@ -88,9 +80,25 @@ export interface KeptCheckpoint extends SignedHead {
   signed_at: string;
 }
 
+/** The proof that an entry is in the log of a signed head. */
+export function inclusionText(reads: Pick<ReadSide, 'point'>, position: number, { size, note }: SignedHead): string {
+  const entry = reads.point(auditEntry, position);
+  if (entry === undefined) throw notFound('entry', String(position));
+  return spellProof({
+    index: position - 1,
+    hashes: reads.point(provenInclusion, { position, size }),
+    checkpoint: note,
+    extra: Buffer.from(JSON.stringify(disclose(entry))),
+  });
+}
+
 /** In the writer: remembers a signed head, unless a later one is known already, which is returned then. */
 export function keepCheckpoint(db: Database, { size, root, note, signed_at }: KeptCheckpoint): SignedHead {
-  const last = signedHead.run(db, null);
+  const former = signedHead.run(db, null);
+  // What was signed under another name is another log's history.
+  const renewed = former !== undefined && readCheckpoint(former.note).origin !== readCheckpoint(note).origin;
+  if (renewed) db.run(sql`DELETE FROM log_checkpoints`);
+  const last = renewed ? undefined : former;
   if (last !== undefined) {
     if (treeRoot.run(db, last.size)?.equals(last.root) !== true) throw rewritten(last.size, 'has others');
     if (last.size > size) return last;
@@ -108,5 +116,5 @@ export function keepCheckpoint(db: Database, { size, root, note, signed_at }: Ke
 
 const rewritten = (size: number, how: string): DomainError =>
   new DomainError('conflict', 'log-rewritten', `A log of ${size} entries was signed, but this one ${how}.`, {
-    hint: 'Was an older file put in its place? Then put back what is newer, or begin a new identity: abathur audit keys new.',
+    hint: 'Was an older file put in its place? Then put back what is newer, or begin a new identity: abathur audit keys --renew.',
   });

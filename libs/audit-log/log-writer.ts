@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto';
+import { crc32 } from 'node:zlib';
 import {
   canonicalJson,
   conflict,
@@ -146,9 +147,15 @@ export class LogWriter {
   }
 
   remember(commitId: string, fingerprint: string, answer: unknown, time: string): void {
+    const row = {
+      commit_id: commitId,
+      fingerprint: digest(fingerprint),
+      answer: JSON.stringify(answer),
+      created_at: time,
+    };
     this.db.run(
-      sql`INSERT INTO commits (commit_id, fingerprint, answer, created_at)
-          VALUES (${commitId}, ${digest(fingerprint)}, ${JSON.stringify(answer)}, ${time})`,
+      sql`INSERT INTO commits (commit_id, fingerprint, answer, created_at, crc32)
+          VALUES (${row.commit_id}, ${row.fingerprint}, ${row.answer}, ${row.created_at}, ${commitSum(row)})`,
     );
   }
 
@@ -229,6 +236,17 @@ export class LogWriter {
     };
   }
 }
+
+export interface StoredCommit {
+  commit_id: string;
+  fingerprint: string;
+  answer: string;
+  created_at: string;
+}
+
+/** An answer that is kept can be derived from nothing: a sum tells whether it is still the one that was given. */
+export const commitSum = ({ commit_id, fingerprint, answer, created_at }: StoredCommit): number =>
+  crc32(JSON.stringify([commit_id, fingerprint, answer, created_at]));
 
 /** Under which commit a client's idempotency key is remembered. */
 export const commitIdOf = (idempotencyKey: string): string => `key:${idempotencyKey}`;

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { EventCatalog, Recorded } from '#kernel';
+import type { Caller, EventCatalog, Recorded } from '#kernel';
 import type { Reader } from '#storage';
 import type { AuditLog, Commit, Head, Receipt, StreamSlice } from './audit-log.js';
 import { LogReader } from './log-reader.js';
@@ -38,9 +38,9 @@ export class SqliteAuditLog implements AuditLog {
     return receipt;
   }
 
-  /** One turn of maintenance in the writer's transaction. */
-  async chore<T>(chore: string, input: unknown = null): Promise<T> {
-    return (await this.writer.settle({ kind: 'chore', chore, input })) as T;
+  /** One turn of maintenance in the writer's transaction; once for each key that a caller gives. */
+  async chore<T>(chore: string, input: unknown = null, by?: Pick<Caller, 'time' | 'idempotency'>): Promise<T> {
+    return (await this.writer.settle({ kind: 'chore', chore, input, by })) as T;
   }
 
   async readStream(stream: string, slice?: StreamSlice): Promise<Recorded[]> {

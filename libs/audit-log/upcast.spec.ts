@@ -46,7 +46,7 @@ describe('An event that an older program wrote', () => {
   it('is projected before the next write is, and decided upon', async () => {
     const address = { namespace: 'user:alice', key: 'coffee' };
     const put = decideStep(memory, { type: 'WriteMemory', mode: 'put', ...address, value: { taste: 'white' } });
-    const { results } = await house.log.execute({ caller: caller({ time: '2026-01-02T03:04:05.678Z' }), steps: [put] });
+    const { results } = await house.log.execute({ caller: caller({ time: '2025-12-01T03:04:05.678Z' }), steps: [put] });
     expect(results[0] as Decision).toMatchObject({ version: 2, position: 2 });
     const rows = house.db.all(
       sql`SELECT id, version, memory_type, created_by, updated_at, expires_at, replaced_at FROM memory_entries ORDER BY id`,
@@ -67,7 +67,7 @@ describe('An event that an older program wrote', () => {
         version: 2,
         memory_type: 'episodic',
         created_by: 'agent:barista',
-        expires_at: '2026-01-03T03:04:05.678Z',
+        expires_at: '2025-12-02T03:04:05.678Z',
       },
     ]);
   });

@@ -76,6 +76,12 @@ export class WriterClient implements Settler {
     return this.dead;
   }
 
+  /** Milliseconds that the oldest of those has waited; nothing while somebody asked the writer to stand aside. */
+  get age(): number {
+    const [oldest] = this.held === undefined ? this.waiting.values() : [];
+    return oldest === undefined ? 0 : performance.now() - oldest.since;
+  }
+
   get depth(): number {
     return this.waiting.size;
   }

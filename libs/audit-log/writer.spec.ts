@@ -124,7 +124,7 @@ describe('The writer', () => {
     });
 
     it('asks a read in between, which sees the steps before it', async () => {
-      const read: Step = { read: 'memories.if-any', input: { namespace: 'user:alice', key: 'a' } };
+      const read: Step = { read: 'memories.if-any', input: { namespace: 'user:alice', key: 'a', now: '' } };
       const { results } = await execute([read, put('a'), read]);
       expect([results[0], results[2]]).toMatchObject([null, { key: 'a', version: 1 }]);
     });

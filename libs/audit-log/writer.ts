@@ -1,13 +1,13 @@
-import { DomainError } from '#kernel';
-import type { Database } from '#storage';
+import { DomainError, type Caller } from '#kernel';
+import { saysFull, type Database } from '#storage';
 import type { Commit, Receipt } from './audit-log.js';
-import type { LogWriter } from './log-writer.js';
+import { commitIdOf, type LogWriter } from './log-writer.js';
 import { Rehearsed, type Transactor, type Work, type WorkAnswer } from './transactor.js';
 
 export type WriterRequest =
   | { kind: 'commit'; commit: Commit }
   | { kind: 'execute'; work: Work }
-  | { kind: 'chore'; chore: string; input: unknown };
+  | { kind: 'chore'; chore: string; input: unknown; by?: Pick<Caller, 'time' | 'idempotency'> };
 
 export type Settled = { value: Receipt | WorkAnswer | unknown } | { error: unknown };
 
@@ -75,8 +75,20 @@ export class Writer {
       case 'execute':
         return this.transactor.execute(request.work);
       case 'chore':
-        return this.hooks.chores[request.chore]!(request.input);
+        return this.chore(request);
     }
+  }
+
+  /** Maintenance that somebody asked for under a key is done once: the key gets its first answer again. */
+  private chore({ chore, input, by }: Extract<WriterRequest, { kind: 'chore' }>): unknown {
+    const work = this.hooks.chores[chore]!;
+    if (by?.idempotency === undefined) return work(input);
+    const { key, fingerprint } = by.idempotency;
+    const first = this.log.recall(commitIdOf(key), fingerprint) as { answer: unknown } | undefined;
+    if (first !== undefined) return first.answer;
+    const answer = work(input);
+    this.log.remember(commitIdOf(key), fingerprint, { answer }, by.time);
+    return answer;
   }
 }
 
@@ -86,9 +98,9 @@ const reads = (request: WriterRequest): boolean =>
 /** What SQLite's refusals mean to a client. */
 function storageError(error: unknown): unknown {
   const code = (error as { code?: string }).code ?? '';
-  if (code === 'SQLITE_FULL') {
+  if (saysFull(error)) {
     return new DomainError('storage-full', 'storage-full', 'The disk is full; nothing was written.', {
-      hint: 'Free space on the partition of the database; reads go on.',
+      hint: 'Give up the ballast (abathur ballast release), then free space on the partition of the database; reads go on.',
     });
   }
   if (code.startsWith('SQLITE_BUSY')) {

@@ -113,11 +113,11 @@ export class SyncDocumentsHandler implements ICommandHandler<SyncDocuments> {
     private readonly operations: Operations,
   ) {}
 
-  async execute({ directory }: SyncDocuments): Promise<Operation> {
+  async execute({ by, directory }: SyncDocuments): Promise<Operation> {
     if (this.folders.folders.length === 0 && directory !== undefined)
       throw invalid('directory', 'is not watched', 'Watched directories are set by ABATHUR_DOCUMENT_DIRS.');
     const scopes = await this.folders.scopes(directory);
-    return this.operations.start('documents.sync', (report, id) => this.folders.sync(scopes, report, id));
+    return this.operations.start('documents.sync', (report, id) => this.folders.sync(scopes, report, id), by);
   }
 }
 

@@ -57,7 +57,7 @@ export const document: Decider<DocumentCommand, DocumentEvent, DocumentState> = 
 
   decide(command, state) {
     const { file_path, if_match } = command;
-    if (if_match !== undefined && !(state.held && state.version === if_match)) {
+    if (if_match !== undefined && if_match !== (state.held ? state.version : 0)) {
       throw versionConflict(file_path, `version ${if_match}`, state.held ? state.version : null);
     }
     const ref = { file_path, version: state.version + 1, document_id: state.held ? state.id : null };

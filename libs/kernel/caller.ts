@@ -1,3 +1,10 @@
+/** Whose things somebody sees: those of these users, of the app, and of these projects. */
+export interface Visibility {
+  app: string;
+  users: string[];
+  projects: string[];
+}
+
 /** Who asks, when, and under which ids: everything a rule must not read from the world by itself. */
 export interface Caller {
   /** `user`, `agent:<id>`, `system` … as the log records it. */
@@ -8,6 +15,8 @@ export interface Caller {
   /** Ties all events of one piece of work together; the client's `X-Correlation-Id`, else the request's id. */
   correlation_id: string;
   causation_id?: string;
+  /** Whose things lists and searches show; everything where it is left out. */
+  visible?: Visibility;
   /** Version that the write expects (`If-Match`). */
   if_match?: number;
   /** The client's `Idempotency-Key` with a digest of what it was used for. */

@@ -9,9 +9,15 @@ export const MAX_NAMESPACE = 512;
 export const MAX_SEGMENT = 128;
 export const MAX_KEY = 256;
 
-// What a person cannot see, or what reverses what they see, cannot be part of an address. The joiners stay allowed:
-// Persian words and emoji are spelled with them.
-const UNPRINTABLE = /[\p{Cc}\p{Zl}\p{Zp}\u00AD\u200B\u200E\u200F\u202A-\u202E\u2060-\u2064\u2066-\u206F\uFEFF]/u;
+// What a person cannot see, or what reverses what they see, cannot be part of an address: two that look alike would be two.
+const UNPRINTABLE =
+  /[\p{Cc}\p{Zl}\p{Zp}\u00AD\u115F\u1160\u200B\u200E\u200F\u202A-\u202E\u2060-\u2064\u2066-\u206F\u3164\uFEFF\uFFA0]|\u034F|[\u180B-\u180F]/u;
+// Persian and Indic words and emoji are spelled with joiners, emoji with selectors and tags. Anywhere else nobody sees them.
+const JOINER_ALONE =
+  /(?:^|[\p{Script=Latin}\p{Script=Greek}\p{Script=Cyrillic}\p{Nd}\p{P}\p{Zs}])[\u200C\u200D]|[\u200C\u200D]$/u;
+const SELECTOR_ALONE = /(?<![\p{Extended_Pictographic}\p{Emoji_Modifier}])[\uFE00-\uFE0F](?!\u20E3)/u;
+const TAG_ALONE = /(?<!\u{1F3F4}[\u{E0020}-\u{E007F}]*)[\u{E0000}-\u{E007F}]/u;
+const PLAIN = /^[\x20-\x7e]*$/;
 
 /** Checks a full namespace and returns it; at least two segments, the first one a scope. */
 export function namespace(text: string, field = 'namespace'): Namespace {
@@ -36,8 +42,17 @@ export function memoryKey(text: string, field = 'key'): string {
   assertText(text, field);
   if (text.length === 0) throw invalid(field, 'must not be empty');
   if (text.length > MAX_KEY) throw invalid(field, `has ${text.length} characters, at most ${MAX_KEY} are allowed`);
-  if (UNPRINTABLE.test(text)) throw invalid(field, 'holds a character that cannot be printed');
+  assertPrintable(text, field);
   return text;
+}
+
+/** Refuses what cannot be seen, and what can be spelled in another way and would look the same. */
+export function assertPrintable(text: string, field: string): void {
+  if (PLAIN.test(text)) return;
+  if ([UNPRINTABLE, JOINER_ALONE, SELECTOR_ALONE, TAG_ALONE].some((pattern) => pattern.test(text)))
+    throw invalid(field, 'holds a character that cannot be printed');
+  if (text.normalize('NFC') !== text)
+    throw invalid(field, 'holds letters that are not composed', 'Send it in the normal form C of Unicode (NFC).');
 }
 
 /** Checks a client's own id of a session, task or event. */
@@ -56,7 +71,7 @@ function assertSegments(text: string, field: string): string[] {
     if (segment.length > MAX_SEGMENT) {
       throw invalid(field, `has a segment of ${segment.length} characters, at most ${MAX_SEGMENT} are allowed`);
     }
-    if (UNPRINTABLE.test(segment)) throw invalid(field, 'holds a character that cannot be printed');
+    assertPrintable(segment, field);
     if (segment.trim() !== segment) throw invalid(field, 'has a segment that begins or ends with a space');
   }
   return segments;

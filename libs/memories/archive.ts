@@ -34,12 +34,13 @@ export async function archive(
   { older_than_days, dry_run, ...filter }: ArchiveInput,
   report: Report,
 ): Promise<ArchiveResult> {
-  const before = daysBefore(caller().time, older_than_days);
+  const now = caller().time;
+  const before = daysBefore(now, older_than_days);
   const result: ArchiveResult = { dry_run, archived: 0, skipped: 0, memories: [] };
   let page: OldMemory[];
   let after = 0;
   do {
-    page = await reads.scan(oldMemories, { ...filter, before, after, limit: PAGE });
+    page = await reads.scan(oldMemories, { ...filter, before, now, after, limit: PAGE });
     for (const { namespace, key, version } of page) {
       try {
         const step = decideStep(memory, { type: 'ArchiveMemory', namespace, key, if_match: version });

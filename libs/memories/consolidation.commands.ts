@@ -20,7 +20,7 @@ import {
 } from './consolidation.js';
 import { summariseEpisodes, type EpisodicInput } from './episodes.js';
 import { memory } from './memory.decider.js';
-import { memoryIfAny, type Memory } from './memory.reads.js';
+import { AS_WRITTEN, memoryIfAny, type Memory } from './memory.reads.js';
 import { settle, type Settlement } from './settlement.js';
 
 /** Looks for conflicts and settles them; answers at once with the operation that does. */
@@ -107,8 +107,10 @@ abstract class Consolidating {
 @CommandHandler(ConsolidateMemories)
 export class ConsolidateMemoriesHandler extends Consolidating implements ICommandHandler<ConsolidateMemories> {
   async execute({ by, input }: ConsolidateMemories): Promise<Operation> {
-    return this.operations.start('memories.consolidate', (report, id) =>
-      consolidate(this.ports, this.callers(by, id), input, report),
+    return this.operations.start(
+      'memories.consolidate',
+      (report, id) => consolidate(this.ports, this.callers(by, id), input, report),
+      by,
     );
   }
 }
@@ -116,8 +118,10 @@ export class ConsolidateMemoriesHandler extends Consolidating implements IComman
 @CommandHandler(SummariseEpisodes)
 export class SummariseEpisodesHandler extends Consolidating implements ICommandHandler<SummariseEpisodes> {
   async execute({ by, input }: SummariseEpisodes): Promise<Operation> {
-    return this.operations.start('memories.summarise', (report, id) =>
-      summariseEpisodes(this.ports, this.callers(by, id), input, report),
+    return this.operations.start(
+      'memories.summarise',
+      (report, id) => summariseEpisodes(this.ports, this.callers(by, id), input, report),
+      by,
     );
   }
 }
@@ -125,8 +129,10 @@ export class SummariseEpisodesHandler extends Consolidating implements ICommandH
 @CommandHandler(ArchiveMemories)
 export class ArchiveMemoriesHandler extends Consolidating implements ICommandHandler<ArchiveMemories> {
   async execute({ by, input }: ArchiveMemories): Promise<Operation> {
-    return this.operations.start('memories.archive', (report, id) =>
-      archive(this.ports, this.callers(by, id), input, report),
+    return this.operations.start(
+      'memories.archive',
+      (report, id) => archive(this.ports, this.callers(by, id), input, report),
+      by,
     );
   }
 }
@@ -137,7 +143,7 @@ export class ArchiveMemoryHandler extends Consolidating implements ICommandHandl
     const step = decideStep(memory, { type: 'ArchiveMemory', ...address, if_match: by.if_match });
     const { results, replayed } = await this.log.execute({ caller: by, steps: [step] });
     const { position } = results[0] as Decision;
-    const value = this.reads.point(memoryIfAny, { ...address, as_of: position })!;
+    const value = this.reads.point(memoryIfAny, { ...address, as_of: position, now: AS_WRITTEN })!;
     return { value, version: value.version, position, repeated: replayed };
   }
 }

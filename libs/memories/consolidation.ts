@@ -10,7 +10,7 @@ import { conflictStatuses, outdatedConflicts } from './conflict.reads.js';
 import { scanConflicts, type FoundConflict } from './conflict-scan.js';
 import { memory, type MemoryCommand } from './memory.decider.js';
 import type { MemoryRef } from './memory.events.js';
-import { memoryAt, memoryIfAny, type Memory } from './memory.reads.js';
+import { AS_WRITTEN, memoryAt, memoryIfAny, type Memory } from './memory.reads.js';
 import { newestFirst, settle, type Settlement } from './settlement.js';
 
 /** What consolidation works with. */
@@ -214,7 +214,7 @@ const isSharedByOthers = (members: Memory[]): boolean => {
 
 /** The members as they were found; newest first. Of concurrent writes, the older is a version that was written over. */
 export const membersOf = (reads: ReadSide, refs: MemoryRef[]): Memory[] =>
-  newestFirst(refs.map((ref) => reads.point(memoryAt, ref)));
+  newestFirst(refs.map((ref) => reads.point(memoryAt, { ...ref, now: AS_WRITTEN })));
 
 export const refOf = ({ namespace, key, version }: MemoryRef): MemoryRef => ({ namespace, key, version });
 
@@ -283,4 +283,4 @@ const addresses = (members: MemoryRef[]): { namespace: string; key: string }[] =
 
 /** Whether something stands at an address now, for those who need a free one. */
 export const isFree = (reads: ReadSide, address: { namespace: string; key: string }): boolean =>
-  reads.point(memoryIfAny, address) === null;
+  reads.point(memoryIfAny, { ...address, now: AS_WRITTEN }) === null;

@@ -44,15 +44,16 @@ export async function summariseEpisodes(
   report: Report,
 ): Promise<EpisodicResult> {
   const { log, reads, chat } = ports;
-  const before = daysBefore(caller().time, older_than_days);
-  const search = { namespace_prefix, before, least: LEAST, limit: MOST_NAMESPACES };
+  const now = caller().time;
+  const before = daysBefore(now, older_than_days);
+  const search = { namespace_prefix, before, now, least: LEAST, limit: MOST_NAMESPACES };
   const namespaces = await reads.scan(namespacesWithEpisodes, search);
   const truncated = namespaces.length === MOST_NAMESPACES;
   const result: EpisodicResult = { dry_run, summaries: [], summarised: 0, skipped: [], truncated };
   for (const [index, namespace] of namespaces.entries()) {
     try {
-      const found = await reads.scan(oldEpisodes, { namespace, before, limit: MOST });
-      const episodes = found.map((ref) => reads.point(memoryAt, refOf(ref)));
+      const found = await reads.scan(oldEpisodes, { namespace, before, now, limit: MOST });
+      const episodes = found.map((ref) => reads.point(memoryAt, { ...refOf(ref), now }));
       const summary = llm && !dry_run ? await summaryByModel(chat, episodes) : summaryByRule(episodes);
       const { steps, into } = stepsOf(namespace, episodes, summary, caller().time);
       if (!isFree(reads, into)) throw new DomainError('conflict', 'summary-exists', 'Its summary is there already.');

@@ -40,7 +40,8 @@ export {
 } from './consolidation.js';
 export { summariseEpisodes, type EpisodicInput, type EpisodicResult } from './episodes.js';
 export { compare, statementOf, type Verdict } from './statement.js';
-export { memory, memoryStream } from './memory.decider.js';
+export { expireEnded } from './expire.js';
+export { memory, memoryStream, memoryWith } from './memory.decider.js';
 export { MEMORY_TYPES, type MemoryEvent, type MemoryType } from './memory.events.js';
 export { MEMORY_WORDS, searchMemories, type MemorySearchAnswer } from './memory.search.js';
 export {

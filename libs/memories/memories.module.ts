@@ -18,10 +18,12 @@ export {
 export {
   BatchMemories,
   DeleteMemory,
+  ExpireMemories,
   ImportMemories,
   PublishMemory,
   RestoreMemory,
   WriteMemory,
+  type ExpiredMemories,
   type MemoryOperationInput,
   type WriteInput,
   type WrittenMemory,

@@ -9,12 +9,16 @@ import {
   type WorkAnswer,
   type Written,
 } from '#audit-log';
-import { DomainError, notFound, streamName, type Caller, type JsonObject } from '#kernel';
+import { DomainError, invalid, notFound, streamName, type Caller, type JsonObject } from '#kernel';
 import { Meaning, type QueryMeaning } from '#search';
 import { ReadSide } from '#storage';
+import { expire } from './expire.js';
 import { memory, type MemoryCommand, type MemoryContent } from './memory.decider.js';
 import type { MemoryType } from './memory.events.js';
 import {
+  AS_WRITTEN,
+  entriesOf,
+  memoriesOfAge,
   memoryAt,
   memoryIfAny,
   memoryVersion,
@@ -85,8 +89,8 @@ export type MemoryOperationInput =
   | ({ op: 'put' | 'add' } & Omit<WriteInput, 'mode'>)
   | ({ op: 'delete'; if_match?: number } & Address)
   | ({ op: 'get'; version?: number } & Address)
-  | ({ op: 'search' } & Omit<MemorySearchInput, 'meaning' | 'as_of'>)
-  | ({ op: 'list_namespaces' } & NamespacesInput);
+  | ({ op: 'search' } & Omit<MemorySearchInput, 'meaning' | 'as_of' | 'now'>)
+  | ({ op: 'list_namespaces' } & Omit<NamespacesInput, 'now'>);
 
 export class BatchMemories {
   constructor(
@@ -101,6 +105,22 @@ export class ImportMemories {
     readonly by: Caller,
     readonly memories: WriteInput[],
   ) {}
+}
+
+/** Lets memories of a type fade that nobody has written for so many days. */
+export class ExpireMemories {
+  constructor(
+    readonly by: Caller,
+    readonly input: { memory_type: MemoryType; older_than_days: number; dry_run: boolean },
+  ) {}
+}
+
+/** Versions that have faded, or would. */
+export interface ExpiredMemories {
+  ids: number[];
+  dry_run: boolean;
+  /** There are others: ask again. */
+  more: boolean;
 }
 
 @CommandHandler(WriteMemory)
@@ -131,7 +151,7 @@ export class DeleteMemoryHandler implements ICommandHandler<DeleteMemory> {
     const step = decide({ type: 'DeleteMemory', ...address, if_match: by.if_match });
     const { results, replayed } = await this.log.execute({ caller: by, steps: [step] });
     const { position } = results[0] as Decision;
-    const { version } = this.reads.point(memoryAt, { ...address, as_of: position - 1 });
+    const { version } = this.reads.point(memoryAt, { ...address, as_of: position - 1, now: AS_WRITTEN });
     return { value: null, version, position, repeated: replayed };
   }
 }
@@ -154,7 +174,7 @@ export class RestoreMemoryHandler implements ICommandHandler<RestoreMemory> {
     const rollback =
       version === undefined
         ? undefined
-        : { version, content: content(this.reads.point(memoryAt, { ...address, version })) };
+        : { version, content: content(this.reads.point(memoryAt, { ...address, version, now: by.time })) };
     return decide({ type: 'RestoreMemory', ...address, rollback, if_match: by.if_match });
   }
 }
@@ -174,7 +194,7 @@ export class PublishMemoryHandler implements ICommandHandler<PublishMemory> {
   }
 
   private step(by: Caller, { from_namespace, to_namespace, key }: PublishMemory['input']): Step {
-    const source = this.reads.point(memoryAt, { namespace: from_namespace, key });
+    const source = this.reads.point(memoryAt, { namespace: from_namespace, key, now: by.time });
     return decide({
       type: 'PublishMemory',
       namespace: to_namespace,
@@ -197,7 +217,7 @@ export class BatchMemoriesHandler implements ICommandHandler<BatchMemories> {
   async execute({ by, operations }: BatchMemories): Promise<Written<unknown[]>> {
     // What queries mean is asked for before the transaction, in which nobody may wait for a model.
     const meanings = await Promise.all(operations.map((operation) => this.meaningOf(operation)));
-    const steps = operations.map((operation, index) => stepOf(operation, meanings[index]));
+    const steps = operations.map((operation, index) => stepOf(operation, meanings[index], by));
     const answer = await this.log.execute({ caller: by, steps }).catch(nameOperation);
     const value = operations.map((operation, index) => {
       const result = answer.results[index];
@@ -226,6 +246,34 @@ export class ImportMemoriesHandler implements ICommandHandler<ImportMemories> {
   }
 }
 
+/** How many memories one request lets fade. */
+const MOST_EXPIRED = 1000;
+const DAY = 24 * 3600 * 1000;
+
+@CommandHandler(ExpireMemories)
+export class ExpireMemoriesHandler implements ICommandHandler<ExpireMemories> {
+  constructor(
+    private readonly log: SqliteAuditLog,
+    private readonly reads: ReadSide,
+  ) {}
+
+  async execute({ by, input }: ExpireMemories): Promise<ExpiredMemories> {
+    const { memory_type, older_than_days, dry_run } = input;
+    if (memory_type !== 'episodic') {
+      const hint = 'Delete what should go: DELETE /v1/memories/{namespace}/{key}.';
+      throw invalid('memory_type', `is ${memory_type}, but only episodic memories fade`, hint);
+    }
+    const until = new Date(Date.parse(by.time) - older_than_days * DAY).toISOString();
+    const found = await this.reads.scan(memoriesOfAge, { memory_type, until, limit: MOST_EXPIRED + 1 });
+    const chosen = found.slice(0, MOST_EXPIRED);
+    const more = found.length > chosen.length;
+    if (dry_run) return { ids: chosen.map(({ id }) => id), dry_run, more };
+    const { results } = await this.log.execute({ caller: by, steps: chosen.map((one) => expire(one, 'age')) });
+    const positions = results.flatMap((result) => (result as Decision).events.map(({ position }) => position));
+    return { ids: this.reads.point(entriesOf, positions), dry_run, more };
+  }
+}
+
 const decide = (command: MemoryCommand, requires: string[] = []): Step => decideStep(memory, command, { requires });
 
 const write = ({ session_id, ...input }: WriteInput): Step =>
@@ -236,7 +284,8 @@ const write = ({ session_id, ...input }: WriteInput): Step =>
 
 const content = ({ value, metadata, memory_type }: Memory): MemoryContent => ({ value, metadata, memory_type });
 
-function stepOf(operation: MemoryOperationInput, meaning: QueryMeaning | undefined): Step {
+function stepOf(operation: MemoryOperationInput, meaning: QueryMeaning | undefined, by: Caller): Step {
+  const { time: now, visible } = by;
   switch (operation.op) {
     case 'put':
     case 'add': {
@@ -251,13 +300,13 @@ function stepOf(operation: MemoryOperationInput, meaning: QueryMeaning | undefin
         if_match: operation.if_match,
       });
     case 'get':
-      return readStep(memoryIfAny, operation);
+      return readStep(memoryIfAny, { ...operation, now });
     case 'search': {
       const { op: _, ...input } = operation;
-      return readStep(searchMemories, { ...input, meaning });
+      return readStep(searchMemories, { ...input, visible, meaning, now });
     }
     case 'list_namespaces':
-      return readStep(namespacesPage, operation);
+      return readStep(namespacesPage, { ...operation, visible, now });
   }
 }
 
@@ -279,7 +328,7 @@ function asOfWrite(
   // A version is found by its position; where the write made none, the memory is what it was then.
   const value =
     (events.length > 0 ? reads.point(memoryVersion, position) : null) ??
-    reads.point(memoryIfAny, { namespace, key, as_of: position });
+    reads.point(memoryIfAny, { namespace, key, as_of: position, now: AS_WRITTEN });
   if (value === null) throw notFound('memory', `${namespace}/${key}`);
   return { value, version: value.version, position, repeated: replayed };
 }
@@ -291,4 +340,5 @@ export const memoryCommandHandlers = [
   PublishMemoryHandler,
   BatchMemoriesHandler,
   ImportMemoriesHandler,
+  ExpireMemoriesHandler,
 ];

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import { NOW, specify } from '../../test/support/given.js';
-import { EPISODIC_TTL_SECONDS, memory, type MemoryCommand } from './memory.decider.js';
+import { NOW, recorded, specify } from '../../test/support/given.js';
+import { EPISODIC_TTL_SECONDS, memory, memoryWith, type MemoryCommand, type MemoryState } from './memory.decider.js';
 import { expiry, type MemoryEvent, type MemoryWritten } from './memory.events.js';
 
 const address = { namespace: 'user:alice', key: 'coffee' };
@@ -137,6 +137,84 @@ describe('A memory', () => {
     given()
       .when(put({ memory_type: 'episodic', ttl_seconds: 60 }))
       .then({ data: { expires_at: expiry(NOW, 60) } });
+  });
+
+  describe('R-M10 whose life time is over', () => {
+    const ended = written({ memory_type: 'episodic', ttl_seconds: 60, expires_at: NOW, version: 3 });
+    const living = written({ memory_type: 'episodic', ttl_seconds: 61, expires_at: expiry(NOW, 1) });
+    const expired: MemoryEvent = { type: 'MemoryExpired', data: { ...address, version: 3, reason: 'ttl' } };
+    const expire = (version: number, reason: 'ttl' | 'age' = 'ttl'): MemoryCommand => ({
+      type: 'ExpireMemory',
+      ...address,
+      version,
+      reason,
+    });
+
+    it('is gone for every rule, also before that has become an event', () => {
+      given(ended)
+        .when(put({ mode: 'add', value: {} }))
+        .then({ data: { version: 4, operation: 'create', memory_type: 'semantic', expires_at: null } });
+      given(ended)
+        .when({ type: 'DeleteMemory', ...address })
+        .thenFails('not-found', 'memory-not-found');
+      given(ended)
+        .when(put({ if_match: 3 }))
+        .thenFails('version-conflict', 'version-conflict');
+    });
+
+    it('fades, once', () => {
+      given(ended)
+        .when(expire(3))
+        .then({ type: 'MemoryExpired', data: { version: 3, reason: 'ttl' }, about: { memory_operation: 'expire' } });
+      expect(given(ended).when(expire(3)).again()).toEqual([]);
+    });
+
+    it('does not fade when it was written, deleted or prolonged since, nor before its time', () => {
+      given(ended, written({ version: 4 }))
+        .when(expire(3))
+        .thenNothing();
+      given(ended, deleted).when(expire(3)).thenNothing();
+      given(living).when(expire(1)).thenNothing();
+      given().when(expire(1)).thenNothing();
+      given(written()).when(expire(1)).thenNothing();
+    });
+
+    it('fades before its time only when somebody asked for that age', () => {
+      given(living)
+        .when(expire(1, 'age'))
+        .then({ type: 'MemoryExpired', data: { reason: 'age' } });
+      given(living, deleted).when(expire(1, 'age')).thenNothing();
+    });
+
+    it('begins another life when it is restored, as a version of its own', () => {
+      given(ended, expired)
+        .when({ type: 'RestoreMemory', ...address })
+        .then({
+          type: 'MemoryWritten',
+          data: { version: 4, operation: 'restore', restored_from: 3, ttl_seconds: 60, expires_at: expiry(NOW, 60) },
+        });
+      expect(
+        given(ended, expired)
+          .when({ type: 'RestoreMemory', ...address })
+          .again(),
+      ).toEqual([]);
+      given(living, { ...expired, data: { ...address, version: 1, reason: 'age' } })
+        .when({ type: 'RestoreMemory', ...address })
+        .then({ type: 'MemoryRestored' });
+    });
+
+    it('is not imported', () => {
+      given()
+        .when(put({ memory_type: 'episodic', expires_at: NOW }))
+        .thenNothing();
+    });
+
+    it('has the life time that the house has chosen', () => {
+      specify(memoryWith(30 * 24 * 3600))
+        .given()
+        .when(put({ memory_type: 'episodic' }))
+        .then({ data: { expires_at: expiry(NOW, 30 * 24 * 3600) } });
+    });
   });
 
   it('R-M9 is published to what is shared only', () => {
@@ -286,5 +364,59 @@ describe('A memory', () => {
     given(written(), flag('a'), written({ version: 2 }))
       .when(review)
       .thenNothing();
+  });
+
+  describe('R-A6 made what it was', () => {
+    const state = (...events: MemoryEvent[]): MemoryState =>
+      events.reduce<MemoryState>(
+        (before, event, index) => memory.evolve(before, recorded(event, index + 1) as never),
+        memory.initial,
+      );
+    const revert = (...before: MemoryEvent[]): MemoryCommand => ({
+      type: 'RevertMemory',
+      ...address,
+      to: state(...before),
+    });
+    const second = written({ version: 2, value: { taste: 'white' }, operation: 'update' });
+
+    it('gets its content again as a new version, with its end of life', () => {
+      given(written(), second)
+        .when(revert(written()))
+        .then({
+          type: 'MemoryWritten',
+          data: { version: 3, value: { taste: 'black' }, operation: 'restore', restored_from: 1, expires_at: null },
+          about: { memory_operation: 'restore', memory_entry_id: 'self' },
+        });
+      expect(given(written(), second).when(revert(written())).again()).toEqual([]);
+    });
+
+    it('is deleted where it was not there, and nothing is done where it is gone already', () => {
+      given(written())
+        .when(revert())
+        .then({ type: 'MemoryDeleted', data: { version: 1 } });
+      given(written(), deleted).when(revert()).thenNothing();
+      given().when(revert()).thenNothing();
+    });
+
+    it('comes back without a new version where it was only taken away', () => {
+      given(written(), deleted)
+        .when(revert(written()))
+        .then({ type: 'MemoryRestored', data: { version: 1 } });
+      given(written(), superseded)
+        .when(revert(written()))
+        .then({ type: 'MemoryRestored', data: { version: 1 } });
+    });
+
+    it('is set aside again where it was, also when its content had to be written again', () => {
+      given(written())
+        .when(revert(written(), superseded))
+        .then({ type: 'MemorySuperseded', data: { version: 1 } });
+      given(written(), second)
+        .when(revert(written(), superseded))
+        .then(
+          { type: 'MemoryWritten', data: { version: 3 } },
+          { type: 'MemorySuperseded', data: { version: 3 }, about: { memory_entry_id: 'self' } },
+        );
+    });
   });
 });

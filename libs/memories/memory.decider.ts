@@ -10,7 +10,14 @@ import {
   type DomainError,
   type JsonObject,
 } from '#kernel';
-import { expiry, type MemoryEvent, type MemoryRef, type MemoryType, type MemoryWritten } from './memory.events.js';
+import {
+  expiry,
+  type ExpiryReason,
+  type MemoryEvent,
+  type MemoryRef,
+  type MemoryType,
+  type MemoryWritten,
+} from './memory.events.js';
 
 interface Address {
   namespace: string;
@@ -44,6 +51,8 @@ export type MemoryCommand =
   | ({ type: 'DeleteMemory' } & Address)
   /** Takes a deletion back, or, with `rollback`, gives the memory an earlier version's content again. */
   | ({ type: 'RestoreMemory'; rollback?: { version: number; content: MemoryContent } } & Address)
+  /** Lets a version fade that is seen to be too old; nothing happens when it is not what is there any more. */
+  | ({ type: 'ExpireMemory'; version: number; reason: ExpiryReason } & Address)
   | ({ type: 'PublishMemory'; source: MemoryRef; content: MemoryContent } & Address)
   /** Writes what several memories came to. `from` may name versions of this very address. */
   | ({ type: 'ConsolidateMemory'; content: MemoryContent; expires_at: string | null; from: MemoryRef[] } & Address)
@@ -74,12 +83,13 @@ interface Life {
   expires_at: string | null;
 }
 
-/** Episodic memories fade; the others stay until somebody deletes them. */
+/** Episodic memories fade, by default after 90 days; the others stay until somebody deletes them. */
 export const EPISODIC_TTL_SECONDS = 90 * 24 * 3600;
 
 export const memoryStream = (namespace: string, key: string): string => streamName('memory', namespace, key);
 
-export const memory: Decider<MemoryCommand, MemoryEvent, MemoryState> = {
+/** The rules, with the life time of episodic memories that the house has chosen, in seconds. */
+export const memoryWith = (episodicTtl: number): Decider<MemoryCommand, MemoryEvent, MemoryState> => ({
   name: 'memory',
   initial: { held: false },
   stream: ({ namespace, key }) => memoryStream(namespace, key),
@@ -87,10 +97,11 @@ export const memory: Decider<MemoryCommand, MemoryEvent, MemoryState> = {
   decide(command, state, { time }) {
     const { namespace, key } = command;
     const address = `${namespace}/${key}`;
-    const alive = state.held && !state.deleted ? state : undefined;
+    const alive = state.held && !state.deleted && !hasEnded(state, time) ? state : undefined;
+    const ttlOf = (type: MemoryType): number | null => (type === 'episodic' ? episodicTtl : null);
     // Of a consolidation that has happened, the version that it was made on is gone.
     if (command.type === 'ConsolidateMemory' && alive !== undefined && isMadeOf(alive, command)) return [];
-    if (command.if_match !== undefined && command.if_match !== alive?.version) {
+    if (command.if_match !== undefined && command.if_match !== (alive?.version ?? 0)) {
       throw versionConflict(address, `version ${command.if_match}`, alive?.version ?? null);
     }
     switch (command.type) {
@@ -100,7 +111,9 @@ export const memory: Decider<MemoryCommand, MemoryEvent, MemoryState> = {
         }
         const memory_type = command.memory_type ?? alive?.memory_type ?? 'semantic';
         const metadata = command.metadata ?? alive?.metadata ?? {};
-        const life = lifeOf(command, memory_type, alive, time);
+        const life = lifeOf(command, memory_type, alive, time, ttlOf);
+        // An export from long ago may hold what has ended since.
+        if (command.expires_at !== undefined && hasEnded(life, time)) return [];
         const content = { memory_type, value: command.value, metadata };
         if (alive !== undefined && sameContent(alive, content) && sameLife(alive, life, command)) return [];
         const { task_id = null, session_id = null } = command;
@@ -128,7 +141,26 @@ export const memory: Decider<MemoryCommand, MemoryEvent, MemoryState> = {
           return [written(command, state, { ...data, operation: 'restore' })];
         }
         if (alive !== undefined && !setAside) return [];
+        if (hasEnded(state, time)) {
+          // What it was would end at once: it begins another life.
+          const { memory_type, value, metadata, ttl_seconds, version } = state;
+          const data = { memory_type, value, metadata, ...lasting(ttl_seconds, time), task_id: null, session_id: null };
+          return [written(command, state, { ...data, operation: 'restore', restored_from: version })];
+        }
         return [restored(command, state)];
+      }
+      case 'ExpireMemory': {
+        const { version, reason } = command;
+        // Whoever wrote, deleted or prolonged it since was quicker.
+        if (!state.held || state.deleted || state.version !== version) return [];
+        if (reason === 'ttl' && !hasEnded(state, time)) return [];
+        return [
+          {
+            type: 'MemoryExpired',
+            data: { namespace, key, version, reason },
+            about: about(namespace, 'expire', state.entry_id),
+          },
+        ];
       }
       case 'PublishMemory': {
         if (namespace.startsWith('session:'))
@@ -136,7 +168,7 @@ export const memory: Decider<MemoryCommand, MemoryEvent, MemoryState> = {
         if (alive !== undefined && sameContent(alive, command.content)) return [];
         const data = {
           ...command.content,
-          ...lasting(defaultTtl(command.content.memory_type), time),
+          ...lasting(ttlOf(command.content.memory_type), time),
           task_id: null,
           session_id: null,
           published_from: command.source,
@@ -204,6 +236,7 @@ export const memory: Decider<MemoryCommand, MemoryEvent, MemoryState> = {
         };
       }
       case 'MemoryDeleted':
+      case 'MemoryExpired':
         return state.held ? { ...state, deleted: true } : state;
       case 'MemoryRestored':
         return state.held ? { ...state, deleted: false, superseded: null, archived: false } : state;
@@ -219,7 +252,9 @@ export const memory: Decider<MemoryCommand, MemoryEvent, MemoryState> = {
       }
     }
   },
-};
+});
+
+export const memory = memoryWith(EPISODIC_TTL_SECONDS);
 
 function written(
   { namespace, key, if_match: seen, ...command }: MemoryCommand,
@@ -337,11 +372,15 @@ function lifeOf(
   type: MemoryType,
   before: (MemoryContent & Life) | undefined,
   time: string,
+  ttlOf: (type: MemoryType) => number | null,
 ): Life {
   if (expires_at !== undefined) return { ttl_seconds: secondsBetween(time, expires_at), expires_at };
-  const kept = before?.memory_type === type ? before.ttl_seconds : defaultTtl(type);
+  const kept = before?.memory_type === type ? before.ttl_seconds : ttlOf(type);
   return lasting(ttl_seconds ?? kept, time);
 }
+
+const hasEnded = ({ expires_at }: Pick<Life, 'expires_at'>, time: string): boolean =>
+  expires_at !== null && expires_at <= time;
 
 const lasting = (ttl_seconds: number | null, time: string): Life => ({
   ttl_seconds,
@@ -354,5 +393,3 @@ const sameLife = (one: Life, other: Life, told: { expires_at?: string }): boolea
 
 const secondsBetween = (from: string, to: string): number =>
   Math.max(1, Math.round((Date.parse(to) - Date.parse(from)) / 1000));
-
-const defaultTtl = (type: MemoryType): number | null => (type === 'episodic' ? EPISODIC_TTL_SECONDS : null);

@@ -41,6 +41,10 @@ export type MemoryDeleted = DomainEvent<'MemoryDeleted', MemoryRef>;
 /** What took it away is taken back: a deletion, that it was superseded, that it was archived. The content is the one it had. */
 export type MemoryRestored = DomainEvent<'MemoryRestored', MemoryRef>;
 
+/** It has faded: its life time was over, or somebody had those expire that are as old. Can be restored like a deleted one. */
+export type MemoryExpired = DomainEvent<'MemoryExpired', MemoryRef & { reason: ExpiryReason }>;
+export type ExpiryReason = 'ttl' | 'age';
+
 /** Its content stands in another memory now: it leaves lists and searches, and can still be read. */
 export type MemorySuperseded = DomainEvent<'MemorySuperseded', MemoryRef & { into: MemoryRef }>;
 
@@ -54,7 +58,14 @@ export type MemoryFlagged = DomainEvent<'MemoryFlagged', MemoryRef & { conflict_
 export type MemoryReviewed = DomainEvent<'MemoryReviewed', MemoryRef & { conflict_id: string; flags_left: number }>;
 
 export type MemoryEvent =
-  MemoryWritten | MemoryDeleted | MemoryRestored | MemorySuperseded | MemoryArchived | MemoryFlagged | MemoryReviewed;
+  | MemoryWritten
+  | MemoryDeleted
+  | MemoryRestored
+  | MemoryExpired
+  | MemorySuperseded
+  | MemoryArchived
+  | MemoryFlagged
+  | MemoryReviewed;
 
 export const memoryCatalog: Record<MemoryEvent['type'], EventCatalog[string]> = {
   MemoryWritten: {
@@ -64,6 +75,7 @@ export const memoryCatalog: Record<MemoryEvent['type'], EventCatalog[string]> = 
   },
   MemoryDeleted: { version: 1 },
   MemoryRestored: { version: 1 },
+  MemoryExpired: { version: 1 },
   MemorySuperseded: { version: 1 },
   MemoryArchived: { version: 1 },
   MemoryFlagged: { version: 1 },

@@ -26,6 +26,10 @@ const written = (version: number, data: Partial<MemoryWritten['data']> = {}, act
   },
 });
 const deleted = (version: number): MemoryEvent => ({ type: 'MemoryDeleted', data: { ...address, version } });
+const expired = (version: number): MemoryEvent => ({
+  type: 'MemoryExpired',
+  data: { ...address, version, reason: 'ttl' },
+});
 const restored = (version: number): MemoryEvent => ({ type: 'MemoryRestored', data: { ...address, version } });
 
 describe('The projection of memories', () => {
@@ -85,6 +89,12 @@ describe('The projection of memories', () => {
     given(written(1), deleted(1));
     expect(rows()).toMatchObject([{ version: 1, is_deleted: 1 }]);
     expect(deletions()).toEqual([{ id: 2, restored_at: null }]);
+  });
+
+  it('R-M10 marks what has faded like what is deleted, until another version comes', () => {
+    given(written(1), expired(1), written(2));
+    expect(rows()).toMatchObject([{ version: 1, is_deleted: 1, replaced_at: 3 }, { version: 2 }]);
+    expect(deletions()).toEqual([{ id: 2, restored_at: 3 }]);
   });
 
   it('R-M4 takes a deletion back, and remembers until when it held', () => {

@@ -1,7 +1,7 @@
-import { canonicalJson, type DomainEvent } from '#kernel';
+import { canonicalJson, type DomainEvent, type Recorded } from '#kernel';
 import { projector } from '#projections';
 import { sql, type Sql } from '#storage';
-import type { MemoryEvent, MemoryRef } from './memory.events.js';
+import type { MemoryDeleted, MemoryEvent, MemoryExpired, MemoryRef } from './memory.events.js';
 
 /** A deleted session is let go of: its memories stay. */
 type SessionDeleted = DomainEvent<'SessionDeleted', { session_id: string }>;
@@ -35,11 +35,8 @@ export const memoriesProjector = projector<MemoryEvent | SessionDeleted>('memori
       ];
     },
 
-    MemoryDeleted: ({ data: { namespace, key, version }, position }) => [
-      sql`UPDATE memory_entries SET is_deleted = 1
-          WHERE namespace = ${namespace} AND key = ${key} AND version = ${version}`,
-      sql`INSERT INTO memory_deletions (id, namespace, key) VALUES (${position}, ${namespace}, ${key})`,
-    ],
+    MemoryDeleted: gone,
+    MemoryExpired: gone,
 
     MemoryRestored: ({ data: { namespace, key, version }, position }) => [
       sql`UPDATE memory_entries SET is_deleted = 0, consolidated_into = NULL, is_archived = 0
@@ -84,6 +81,14 @@ export const memoriesProjector = projector<MemoryEvent | SessionDeleted>('memori
     ],
   },
 });
+
+function gone({ data: { namespace, key, version }, position }: Recorded<MemoryDeleted | MemoryExpired>): Sql[] {
+  return [
+    sql`UPDATE memory_entries SET is_deleted = 1
+        WHERE namespace = ${namespace} AND key = ${key} AND version = ${version}`,
+    sql`INSERT INTO memory_deletions (id, namespace, key) VALUES (${position}, ${namespace}, ${key})`,
+  ];
+}
 
 const isVersion = ({ namespace, key, version }: MemoryRef): Sql =>
   sql`namespace = ${namespace} AND key = ${key} AND version = ${version}`;

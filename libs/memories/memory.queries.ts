@@ -1,6 +1,6 @@
 import { QueryHandler, type IQueryHandler } from '@nestjs/cqrs';
 import { createPatch, type Operation } from 'rfc6902';
-import { resolveAsOf, SqliteAuditLog } from '#audit-log';
+import { resolveMoment, SqliteAuditLog } from '#audit-log';
 import type { Caller, Page } from '#kernel';
 import { Meaning } from '#search';
 import { ReadSide } from '#storage';
@@ -21,7 +21,7 @@ import {
 import { MEMORY_WORDS, memorySearch, type MemorySearchAnswer, type MemorySearchInput } from './memory.search.js';
 
 /** A read's input as a client spells it: `as_of` may be a time or a position. */
-type AsOf<Input> = Omit<Input, 'as_of'> & { as_of?: string };
+type AsOf<Input> = Omit<Input, 'as_of' | 'now'> & { as_of?: string };
 
 export class GetMemory {
   constructor(
@@ -77,7 +77,7 @@ export class GetMemoryHandler implements IQueryHandler<GetMemory> {
   constructor(private readonly reads: ReadSide) {}
 
   async execute({ by, input }: GetMemory): Promise<Memory> {
-    return this.reads.point(memoryAt, { ...input, as_of: resolveAsOf(this.reads, input.as_of, by.time) });
+    return this.reads.point(memoryAt, { ...input, ...resolveMoment(this.reads, input.as_of, by.time) });
   }
 }
 
@@ -86,7 +86,11 @@ export class ListMemoriesHandler implements IQueryHandler<ListMemories> {
   constructor(private readonly reads: ReadSide) {}
 
   async execute({ by, input }: ListMemories): Promise<Page<Memory>> {
-    return this.reads.scan(memoriesPage, { ...input, as_of: resolveAsOf(this.reads, input.as_of, by.time) });
+    return this.reads.scan(memoriesPage, {
+      ...input,
+      visible: by.visible,
+      ...resolveMoment(this.reads, input.as_of, by.time),
+    });
   }
 }
 
@@ -95,7 +99,7 @@ export class ListMemoryVersionsHandler implements IQueryHandler<ListMemoryVersio
   constructor(private readonly reads: ReadSide) {}
 
   async execute({ by, input }: ListMemoryVersions): Promise<Page<Memory>> {
-    return this.reads.scan(memoryHistory, { ...input, as_of: resolveAsOf(this.reads, input.as_of, by.time) });
+    return this.reads.scan(memoryHistory, { ...input, ...resolveMoment(this.reads, input.as_of, by.time) });
   }
 }
 
@@ -104,8 +108,10 @@ export class DiffMemoryHandler implements IQueryHandler<DiffMemory> {
   constructor(private readonly reads: ReadSide) {}
 
   /** RFC 6902: what turns version `from` into version `to`. */
-  async execute({ input: { namespace, key, from, to } }: DiffMemory): Promise<Operation[]> {
-    const [before, after] = [from, to].map((version) => this.reads.point(memoryAt, { namespace, key, version }));
+  async execute({ by, input: { namespace, key, from, to } }: DiffMemory): Promise<Operation[]> {
+    const [before, after] = [from, to].map((version) =>
+      this.reads.point(memoryAt, { namespace, key, version, now: by.time }),
+    );
     return createPatch(document(before!), document(after!));
   }
 }
@@ -123,8 +129,8 @@ export class ExportMemoriesHandler implements IQueryHandler<ExportMemories> {
 
   /** Pages of memories, all as of one position: that of the moment of asking, if none is named. */
   async execute({ by, input }: ExportMemories): Promise<AsyncIterable<Memory[]>> {
-    const as_of = resolveAsOf(this.reads, input.as_of, by.time) ?? (await this.log.head()).position;
-    return this.pages({ ...input, as_of, after: 0, limit: EXPORT_PAGE });
+    const { as_of = (await this.log.head()).position, now } = resolveMoment(this.reads, input.as_of, by.time);
+    return this.pages({ ...input, visible: by.visible, as_of, now, after: 0, limit: EXPORT_PAGE });
   }
 
   private async *pages(input: ExportInput): AsyncIterable<Memory[]> {
@@ -145,9 +151,9 @@ export class SearchMemoriesHandler implements IQueryHandler<SearchMemories> {
   ) {}
 
   async execute({ by, input }: SearchMemories): Promise<MemorySearchAnswer> {
-    const as_of = resolveAsOf(this.reads, input.as_of, by.time);
+    const moment = resolveMoment(this.reads, input.as_of, by.time);
     const meaning = input.mode === 'keyword' ? undefined : await this.meaning.of(input.query, MEMORY_WORDS);
-    return memorySearch.ask(this.reads, { ...input, as_of, meaning });
+    return memorySearch.ask(this.reads, { ...input, visible: by.visible, ...moment, meaning });
   }
 }
 
@@ -156,7 +162,11 @@ export class ListNamespacesHandler implements IQueryHandler<ListNamespaces> {
   constructor(private readonly reads: ReadSide) {}
 
   async execute({ by, input }: ListNamespaces): Promise<Page<NamespaceCount>> {
-    return this.reads.scan(namespacesPage, { ...input, as_of: resolveAsOf(this.reads, input.as_of, by.time) });
+    return this.reads.scan(namespacesPage, {
+      ...input,
+      visible: by.visible,
+      ...resolveMoment(this.reads, input.as_of, by.time),
+    });
   }
 }
 

@@ -1,4 +1,5 @@
-import { below, decodeCursor, notFound, toPage, type Json, type JsonObject, type Page } from '#kernel';
+import { below, decodeCursor, notFound, toPage, type Json, type JsonObject, type Page, type Visibility } from '#kernel';
+import { seesNamespace } from '#access';
 import type { Snapshot } from '#audit-log';
 import { and, compileFilter, defineRead, join, sql, type Field, type Reader, type Sql } from '#storage';
 import type { MemoryRef, MemoryType } from './memory.events.js';
@@ -56,22 +57,28 @@ const memoryJson = ({
     'requires_review', json(iif(${requiresReview}, 'true', 'false'))) AS memory`;
 
 const NOT: Sql = { text: '0', params: [] };
-const NOW: Standing = {
-  isDeleted: sql`is_deleted`,
+/** What has ended by `now` is gone, whether or not that has become an event yet. */
+const standingNow = (now: string): Standing => ({
+  isDeleted: sql`is_deleted OR (replaced_at IS NULL AND coalesce(expires_at <= ${now}, 0))`,
   into: sql`consolidated_into`,
   isArchived: sql`is_archived`,
   requiresReview: sql`requires_review`,
-};
-const memoryNow = memoryJson(NOW);
+});
+const memoryNow = (now: string): Sql => memoryJson(standingNow(now));
+
+/** Before all times: whatever may have ended since, what is asked for is shown as it was written. */
+export const AS_WRITTEN = '';
 
 export interface MemoryInput {
   namespace: string;
   key: string;
   version?: number;
   as_of?: number;
+  /** The moment that is asked about, ISO-8601 UTC: what has ended by then is gone. */
+  now: string;
 }
 
-/** A memory now, one of its versions, or the memory as it was at a position. Deleted ones are found by version only. */
+/** A memory now, one of its versions, or the memory as it was at a position. Deleted and expired ones are found by version only. */
 export const memoryAt = defineRead('memories.at', (db, input: MemoryInput): Memory => {
   const memory = find(db, input);
   if (memory === undefined || (memory.is_deleted && input.version === undefined)) {
@@ -99,11 +106,11 @@ const FRESH: Standing = { isDeleted: NOT, into: sql`NULL`, isArchived: NOT, requ
 const MADE = sql`SELECT ${memoryJson(FRESH)} FROM memory_entries WHERE id = ${null}`.text;
 const asMade = (id: number): Sql => ({ text: MADE, params: [id] });
 
-function find(db: Reader, { namespace, key, version, as_of }: MemoryInput): Memory | undefined {
+function find(db: Reader, { namespace, key, version, as_of, now }: MemoryInput): Memory | undefined {
   const row = db.one<MemoryRow>(
     version === undefined && as_of === undefined
-      ? newest(namespace, key)
-      : past(namespace, key, version ?? Number.MAX_SAFE_INTEGER, as_of),
+      ? newest(namespace, key, now)
+      : past({ namespace, key, version: version ?? Number.MAX_SAFE_INTEGER, as_of, now }),
   );
   const memory = row && toMemory(row);
   return version === undefined || memory?.version === version ? memory : undefined;
@@ -111,20 +118,23 @@ function find(db: Reader, { namespace, key, version, as_of }: MemoryInput): Memo
 
 // The read that everything is built on, as one constant text: composing it anew would cost a third of it.
 const NEWEST =
-  sql`SELECT ${memoryNow} FROM memory_entries WHERE namespace = ${null} AND key = ${null} ORDER BY version DESC LIMIT 1`
+  sql`SELECT ${memoryNow('')} FROM memory_entries WHERE namespace = ${null} AND key = ${null} ORDER BY version DESC LIMIT 1`
     .text;
-const newest = (namespace: string, key: string): Sql => ({ text: NEWEST, params: [namespace, key] });
+const newest = (namespace: string, key: string, now: string): Sql => ({ text: NEWEST, params: [now, namespace, key] });
 
 /** The newest version up to one, and up to a position. */
-const past = (namespace: string, key: string, version: number, asOf: number | undefined): Sql =>
-  sql`SELECT ${asOf === undefined ? memoryNow : memoryAsOf(asOf)} FROM memory_entries m
-      WHERE namespace = ${namespace} AND key = ${key} AND version <= ${version} AND id <= ${asOf ?? Number.MAX_SAFE_INTEGER}
+const past = ({ namespace, key, version, as_of, now }: MemoryInput & { version: number }): Sql =>
+  sql`SELECT ${memoryJsonAt(as_of, now)} FROM memory_entries m
+      WHERE namespace = ${namespace} AND key = ${key} AND version <= ${version} AND id <= ${as_of ?? Number.MAX_SAFE_INTEGER}
       ORDER BY version DESC LIMIT 1`;
 
+const memoryJsonAt = (asOf: number | undefined, now: string): Sql =>
+  asOf === undefined ? memoryNow(now) : memoryAsOf(asOf, now);
+
 /** Whether a memory was deleted at a position is told by its deletions, not by the flag, which tells of now. */
-const memoryAsOf = (asOf: number): Sql =>
+const memoryAsOf = (asOf: number, now: string): Sql =>
   memoryJson({
-    isDeleted: deletedAt(asOf),
+    isDeleted: sql`${deletedAt(asOf)} OR ((replaced_at IS NULL OR replaced_at > ${asOf}) AND coalesce(expires_at <= ${now}, 0))`,
     into: sql`(SELECT k.into_id FROM memory_marks k WHERE k.mark = 'superseded' AND ${markedAt(asOf)})`,
     isArchived: sql`EXISTS (SELECT 1 FROM memory_marks k WHERE k.mark = 'archived' AND ${markedAt(asOf)})`,
     requiresReview: sql`EXISTS (SELECT 1 FROM memory_marks k WHERE k.mark = 'review' AND ${markedAt(asOf)})`,
@@ -136,7 +146,7 @@ const deletedAt = (asOf: number): Sql =>
 
 /** A memory at a position, as far as two positions are compared. */
 export function memorySnapshot(db: Reader, [namespace, key]: string[], as_of: number): Snapshot | null {
-  const memory = find(db, { namespace: namespace!, key: key!, as_of });
+  const memory = find(db, { namespace: namespace!, key: key!, as_of, now: AS_WRITTEN });
   if (memory === undefined || memory.is_deleted) return null;
   const { memory_type, value, metadata, version, expires_at, consolidated_into, is_archived } = memory;
   return { version, document: { memory_type, value, metadata, expires_at, consolidated_into, is_archived } };
@@ -147,6 +157,7 @@ const markedAt = (asOf: number): Sql =>
 export interface HistoryInput {
   namespace: string;
   key: string;
+  now: string;
   as_of?: number;
   limit: number;
   cursor?: string;
@@ -154,11 +165,11 @@ export interface HistoryInput {
 
 /** All versions, newest first; also of a deleted memory. */
 export const memoryHistory = defineRead('memories.history', (db, input: HistoryInput): Page<Memory> => {
-  const { namespace, key, as_of, limit, cursor } = input;
+  const { namespace, key, as_of, now, limit, cursor } = input;
   const list = ['history', namespace, key, as_of];
   const [last] = decodeCursor<[number]>(list, cursor) ?? [];
   const rows = db.all<MemoryRow>(
-    sql`SELECT ${as_of === undefined ? memoryNow : memoryAsOf(as_of)} FROM memory_entries m
+    sql`SELECT ${memoryJsonAt(as_of, now)} FROM memory_entries m
         WHERE namespace = ${namespace} AND key = ${key} AND version < ${last ?? Number.MAX_SAFE_INTEGER}
           AND id <= ${as_of ?? Number.MAX_SAFE_INTEGER} ORDER BY version DESC LIMIT ${limit + 1}`,
   );
@@ -179,15 +190,23 @@ export interface MemoriesFilter {
   /** ISO-8601 UTC, inclusive. */
   updated_before?: string;
   include_deleted?: boolean;
-  /** Only what has not expired at this time, ISO-8601 UTC. */
-  told_at?: string;
+  /** Also those that have ended. */
+  include_ended?: boolean;
   /** Also those that went into another one, and those that were archived. */
   include_superseded?: boolean;
   filter?: Json;
+  /** Only what somebody sees. */
+  visible?: Visibility;
 }
 
-export interface MemoriesInput extends MemoriesFilter {
+/** The moment that a list or a search is about. */
+export interface Moment {
   as_of?: number;
+  /** ISO-8601 UTC: what has ended by then is gone. */
+  now: string;
+}
+
+export interface MemoriesInput extends MemoriesFilter, Moment {
   limit: number;
   cursor?: string;
 }
@@ -195,13 +214,13 @@ export interface MemoriesInput extends MemoriesFilter {
 /** Memories by filter, newest first. */
 export const memoriesPage = defineRead(
   'memories.page',
-  (db, { limit, cursor, ...filter }: MemoriesInput): Page<Memory> => {
+  (db, { limit, cursor, now, ...filter }: MemoriesInput): Page<Memory> => {
     const list = ['memories', filter];
-    const conditions = memoryConditions(filter);
+    const conditions = memoryConditions({ ...filter, now });
     const [time, id] = decodeCursor<[string, number]>(list, cursor) ?? [];
     if (time !== undefined) conditions.push(sql`(updated_at, id) < (${time}, ${id!})`);
     const rows = db.all<MemoryRow>(
-      sql`SELECT ${filter.as_of === undefined ? memoryNow : memoryAsOf(filter.as_of)} FROM memory_entries m
+      sql`SELECT ${memoryJsonAt(filter.as_of, now)} FROM memory_entries m
         WHERE ${and(conditions)} ORDER BY updated_at DESC, id DESC LIMIT ${limit + 1}`,
     );
     return toPage(list, rows.map(toMemory), limit, (memory) => [memory.updated_at, memory.id], asIs);
@@ -209,19 +228,17 @@ export const memoriesPage = defineRead(
 );
 
 /** Versions by id, as they are or as they were at a position. */
-export function memoriesById(db: Reader, ids: number[], asOf: number | undefined): Map<number, Memory> {
+export function memoriesById(db: Reader, ids: number[], { as_of, now }: Moment): Map<number, Memory> {
   const rows = db.all<MemoryRow>(
-    sql`SELECT ${asOf === undefined ? memoryNow : memoryAsOf(asOf)} FROM memory_entries m
+    sql`SELECT ${memoryJsonAt(as_of, now)} FROM memory_entries m
         WHERE id IN (SELECT value FROM json_each(${JSON.stringify(ids)}))`,
   );
   return new Map(rows.map(toMemory).map((memory) => [memory.id, memory]));
 }
 
-export interface NewestInput {
+export interface NewestInput extends Moment {
   namespaces: string[];
   memory_type: MemoryType;
-  told_at: string;
-  as_of?: number;
   limit: number;
 }
 
@@ -229,10 +246,13 @@ export interface NewestInput {
  * The newest that may be told, of all these namespaces together. Looking for them is reading an index; rows are asked for
  * only of a few more than are wanted, and of all when too many of those may not be told.
  */
-export function newestTold(db: Reader, { namespaces, limit, told_at, ...filter }: NewestInput): Memory[] {
+export function newestTold(db: Reader, { namespaces, limit, ...filter }: NewestInput): Memory[] {
   const idsOf = (most: number): Sql => {
     const each = namespaces.map((namespace) => {
-      const conditions = [entirely(namespace), ...memoryConditions({ ...filter, include_superseded: true })];
+      const conditions = [
+        entirely(namespace),
+        ...memoryConditions({ ...filter, include_ended: true, include_superseded: true }),
+      ];
       return sql`SELECT id, updated_at FROM memory_entries m WHERE ${and(conditions)}`;
     });
     return sql`${join(each, ' UNION ALL ', 'SELECT 0, 0')} ORDER BY updated_at DESC, id DESC LIMIT ${most}`;
@@ -240,7 +260,7 @@ export function newestTold(db: Reader, { namespaces, limit, told_at, ...filter }
   const told = (most: number): { memories: Memory[]; looked: number } => {
     const rows = db.all<MemoryRow & { told: number }>(
       sql`WITH newest (id) AS MATERIALIZED (SELECT id FROM (${idsOf(most)}))
-          SELECT ${filter.as_of === undefined ? memoryNow : memoryAsOf(filter.as_of)}, ${inUse(filter.as_of)} AND ${notExpired(told_at)} AS told
+          SELECT ${memoryJsonAt(filter.as_of, filter.now)}, ${inUse(filter.as_of)} AND ${notExpired(filter.now)} AS told
           FROM memory_entries m WHERE id IN (SELECT id FROM newest) ORDER BY updated_at DESC, id DESC`,
     );
     const memories = rows.filter((row) => row.told === 1).slice(0, limit);
@@ -260,7 +280,7 @@ function entirely(namespacePrefix: string): Sql {
 /** Of a namespace and what lies below it, the newest memory of each type that has one of these keys and may be told. */
 export function toldByKey(
   db: Reader,
-  { namespace, keys, ...filter }: { namespace: string; keys: string[]; told_at: string; as_of?: number },
+  { namespace, keys, ...filter }: { namespace: string; keys: string[] } & Moment,
 ): { memory_type: MemoryType; key: string; id: number }[] {
   // The index that has the keys: without being told, SQLite looks up every row that is alive.
   return db.all(
@@ -271,10 +291,11 @@ export function toldByKey(
   );
 }
 
-export interface ExportInput extends Pick<MemoriesFilter, 'namespace_prefix' | 'memory_type'> {
+export interface ExportInput extends Pick<MemoriesFilter, 'namespace_prefix' | 'memory_type' | 'visible'> {
   /** Only ids above this one. */
   after: number;
   as_of: number;
+  now: string;
   limit: number;
 }
 
@@ -283,7 +304,7 @@ export const exportPage = defineRead('memories.export', (db, { after, limit, ...
   const conditions = [sql`id > ${after}`, ...memoryConditions(filter)];
   return db
     .all<MemoryRow>(
-      sql`SELECT ${memoryAsOf(filter.as_of)} FROM memory_entries m WHERE ${and(conditions)} ORDER BY id LIMIT ${limit}`,
+      sql`SELECT ${memoryAsOf(filter.as_of, filter.now)} FROM memory_entries m WHERE ${and(conditions)} ORDER BY id LIMIT ${limit}`,
     )
     .map(toMemory);
 });
@@ -297,10 +318,11 @@ export const operationOf = defineRead('memories.operation-of', (db, id: number):
 });
 
 /** The filter of lists and searches, over `memory_entries m`. */
-export function memoryConditions(filter: MemoriesFilter & { as_of?: number }): Sql[] {
-  const { namespace_prefix, namespaces, memory_type, key_prefix, created_by, updated_after, updated_before, as_of } =
-    filter;
+export function memoryConditions(filter: MemoriesFilter & Moment): Sql[] {
+  const { namespace_prefix, namespaces, memory_type, key_prefix, created_by, updated_after, updated_before } = filter;
+  const { as_of, now } = filter;
   const conditions: Sql[] = [];
+  if (filter.visible !== undefined) conditions.push(seesNamespace(filter.visible, 'm.namespace'));
   if (namespace_prefix !== undefined) conditions.push(inNamespace(namespace_prefix));
   if (namespaces !== undefined) conditions.push(sql`(${join(namespaces.map(inNamespace), ' OR ', '0')})`);
   // One type of three narrows less than a namespace does, which SQLite cannot know.
@@ -317,7 +339,7 @@ export function memoryConditions(filter: MemoriesFilter & { as_of?: number }): S
     if (filter.include_deleted !== true) conditions.push(sql`NOT ${deletedAt(as_of)}`);
   }
   if (filter.include_superseded !== true) conditions.push(inUse(as_of));
-  if (filter.told_at !== undefined) conditions.push(notExpired(filter.told_at));
+  if (filter.include_deleted !== true && filter.include_ended !== true) conditions.push(notExpired(now));
   if (filter.filter !== undefined) conditions.push(compileFilter(filter.filter, memoryField, FILTER_FIELDS));
   return conditions;
 }
@@ -373,14 +395,63 @@ export function memoryField(name: string): Field | undefined {
   return usable && !reserved ? { json: `m.${json}`, path } : undefined;
 }
 
+/** A version that may fade, and where it stands in the order in which they are looked through. */
+export interface Fading extends MemoryRef {
+  id: number;
+  /** `expires_at` or `updated_at`. */
+  at: string;
+}
+
+export interface FadingInput {
+  /** ISO-8601 UTC, inclusive. */
+  until: string;
+  after?: Pick<Fading, 'id' | 'at'>;
+  limit: number;
+}
+
+/** Memories whose life time is over and that are still there, longest ago first. */
+export const endedMemories = defineRead('memories.ended', (db, { until, after, limit }: FadingInput): Fading[] =>
+  db.all(
+    sql`SELECT id, namespace, key, version, expires_at AS at FROM memory_entries
+        WHERE replaced_at IS NULL AND is_deleted = 0 AND expires_at IS NOT NULL AND expires_at <= ${until}
+          AND (expires_at, id) > (${after?.at ?? ''}, ${after?.id ?? 0})
+        ORDER BY expires_at, id LIMIT ${limit}`,
+  ),
+);
+
+/** Memories of a type that nobody has written since, longest ago first. */
+export const memoriesOfAge = defineRead(
+  'memories.of-age',
+  (db, { memory_type, until, after, limit }: FadingInput & { memory_type: MemoryType }): Fading[] =>
+    db.all(
+      sql`SELECT id, namespace, key, version, updated_at AS at FROM memory_entries
+          WHERE memory_type = ${memory_type} AND replaced_at IS NULL AND is_deleted = 0 AND updated_at <= ${until}
+            AND (updated_at, id) > (${after?.at ?? ''}, ${after?.id ?? 0})
+          ORDER BY updated_at, id LIMIT ${limit}`,
+    ),
+);
+
+/** The versions that events are about. */
+export const entriesOf = defineRead('memories.entries-of', (db, positions: number[]): number[] =>
+  db
+    .all<{ id: number }>(
+      sql`SELECT memory_entry_id AS id FROM audit
+          WHERE position IN (SELECT value FROM json_each(${JSON.stringify(positions)})) ORDER BY position`,
+    )
+    .map(({ id }) => id),
+);
+
 export interface NamespacesInput {
   prefix?: string;
   suffix?: string;
   /** Namespaces are cut to this many segments, and counted together. */
   max_depth?: number;
+  now: string;
   as_of?: number;
   limit: number;
   cursor?: string;
+  /** Only what somebody sees. */
+  visible?: Visibility;
 }
 
 export interface NamespaceCount {
@@ -389,20 +460,31 @@ export interface NamespaceCount {
   count: number;
 }
 
+/** What is in lists, apart from what has ended by itself: as an index has it. */
+const LISTED = [sql`replaced_at IS NULL`, sql`is_deleted = 0`, sql`consolidated_into IS NULL AND is_archived = 0`];
+
 /** Namespaces that hold memories, in order. `*` as a whole segment of prefix or suffix matches any one segment. */
 export const namespacesPage = defineRead('memories.namespaces', (db, input: NamespacesInput): Page<NamespaceCount> => {
-  const { prefix, suffix, max_depth, as_of, limit, cursor } = input;
-  const list = ['namespaces', prefix, suffix, max_depth, as_of];
+  const { prefix, suffix, max_depth, as_of, now, limit, cursor, visible } = input;
+  const list = ['namespaces', prefix, suffix, max_depth, as_of, ...(visible === undefined ? [] : [visible])];
   const [last] = decodeCursor<[string]>(list, cursor) ?? [];
-  const conditions = memoryConditions({ as_of });
+  const conditions = as_of === undefined ? [...LISTED] : memoryConditions({ as_of, now });
+  if (visible !== undefined) conditions.push(seesNamespace(visible, 'm.namespace'));
   // The segments before the first wildcard narrow the range that is read.
   const fixed = prefix?.split(':').slice(0, firstWildcard(prefix)).join(':');
   if (fixed !== undefined && fixed !== '') conditions.push(inNamespace(fixed));
   const counts = new Map<string, number>();
-  const rows = db.iterate<NamespaceCount>(
-    sql`SELECT namespace, count(*) AS count FROM memory_entries m WHERE ${and(conditions)} GROUP BY namespace`,
-  );
-  for (const { namespace, count } of rows) {
+  const countOf = (all: Sql[]): Sql =>
+    sql`SELECT namespace, count(*) AS count FROM memory_entries m WHERE ${and(all)} GROUP BY namespace`;
+  // Few have ended and wait for their event: an index of its own tells them, and the other one needs no row.
+  const ended = new Map<string, number>();
+  if (as_of === undefined) {
+    const over = countOf([...conditions, sql`+expires_at <= ${now}`]);
+    for (const { namespace, count } of db.all<NamespaceCount>(over)) ended.set(namespace, count);
+  }
+  for (const { namespace, count: all } of db.iterate<NamespaceCount>(countOf(conditions))) {
+    const count = all - (ended.get(namespace) ?? 0);
+    if (count === 0) continue;
     const segments = namespace.split(':');
     if (prefix !== undefined && !matches(segments, prefix.split(':'))) continue;
     if (suffix !== undefined && !matches(segments.toReversed(), suffix.split(':').toReversed())) continue;
@@ -439,6 +521,9 @@ export const memoryReads = [
   exportPage,
   operationOf,
   namespacesPage,
+  endedMemories,
+  memoriesOfAge,
+  entriesOf,
 ];
 
 const toMemory = ({ memory }: MemoryRow): Memory => JSON.parse(memory) as Memory;

@@ -45,6 +45,7 @@ describe('R-D6 A search by words', () => {
       limit: 100,
       threshold: 0,
       explain: false,
+      now: '',
       ...more,
     });
     return results.map(({ id, score }: MemoryHit) => [id, score]);
@@ -88,6 +89,7 @@ describe('R-D6 A search by words', () => {
           limit: 40,
           threshold: 0,
           explain: true,
+          now: '',
           meaning: { ...meaning, model: { ...model, vectors: counted } },
           ...more,
         },
@@ -170,6 +172,7 @@ describe('R-D6 A search for common and rare words', () => {
         limit: 20,
         threshold: 0,
         explain: false,
+        now: '',
       });
       const digits = (score: number): string => score.toFixed(9);
       expect(results.map(({ score }: MemoryHit) => digits(score))).toEqual(every.map(digits));

@@ -1,19 +1,19 @@
-import { below, type Json, type JsonObject } from '#kernel';
+import { below, type Json, type JsonObject, type Visibility } from '#kernel';
+import { seesNamespace } from '#access';
 import { halved, metadataWords, searchTexts, type Corpus, type Found, type SearchMode, type TextQuery } from '#search';
 import { and, defineRead, join, sql, type Reader, type Sql } from '#storage';
-import { memoriesById, memoryConditions, type Memory } from './memory.reads.js';
+import { memoriesById, memoryConditions, type Memory, type Moment } from './memory.reads.js';
 import type { MemoryType } from './memory.events.js';
 import { memoryText } from './memory.searchable.js';
 
-export interface MemorySearchInput extends TextQuery {
+export interface MemorySearchInput extends TextQuery, Moment {
   namespace_prefix?: string;
   /** In any of these. */
   namespaces?: string[];
   memory_type?: MemoryType;
   filter?: Json;
-  as_of?: number;
-  /** Only what has not expired at this time, ISO-8601 UTC. */
-  told_at?: string;
+  /** Only what somebody sees. */
+  visible?: Visibility;
   explain: boolean;
 }
 
@@ -35,16 +35,16 @@ export const MEMORY_WORDS = { words: 'memory_words', vocabulary: 'memory_vocabul
 
 /** Memories by meaning and by words, best first. The filter is that of lists, applied inside the search. */
 export const searchMemories = defineRead('memories.search', (db, input: MemorySearchInput): MemorySearchAnswer => {
-  const { namespace_prefix, namespaces, memory_type, filter, as_of, told_at, explain, ...query } = input;
+  const { namespace_prefix, namespaces, memory_type, filter, visible, as_of, now, explain, ...query } = input;
   const { mode, meaning } = query;
   const degraded = mode !== 'keyword' && meaning === undefined;
-  const corpus = memoryCorpus(db, { namespace_prefix, namespaces, memory_type, filter, as_of, told_at });
+  const corpus = memoryCorpus(db, { namespace_prefix, namespaces, memory_type, filter, visible, as_of, now });
   // Without meaning there are still words, whatever was asked for.
   const found = searchTexts(db, corpus, degraded ? { ...query, mode: 'keyword' } : query);
   const memories = memoriesById(
     db,
     found.map(({ id }) => id),
-    as_of,
+    { as_of, now },
   );
   const results = found.map(({ id, score, details }) => ({
     ...memories.get(id)!,
@@ -59,7 +59,7 @@ export const memorySearch = halved(searchMemories, (db, input: MemorySearchInput
 
 type Filter = Pick<
   MemorySearchInput,
-  'namespace_prefix' | 'namespaces' | 'memory_type' | 'filter' | 'as_of' | 'told_at'
+  'namespace_prefix' | 'namespaces' | 'memory_type' | 'filter' | 'visible' | 'as_of' | 'now'
 >;
 
 function memoryCorpus(db: Reader, filter: Filter): Corpus {
@@ -71,7 +71,10 @@ function memoryCorpus(db: Reader, filter: Filter): Corpus {
     where,
     entries: entryConditions(filter),
     narrowed:
-      filter.namespace_prefix !== undefined || filter.namespaces !== undefined || filter.memory_type !== undefined,
+      filter.visible !== undefined ||
+      filter.namespace_prefix !== undefined ||
+      filter.namespaces !== undefined ||
+      filter.memory_type !== undefined,
     needsRow: filter.filter !== undefined,
     past: filter.as_of !== undefined,
     texts: (ids) => {
@@ -90,13 +93,14 @@ function memoryCorpus(db: Reader, filter: Filter): Corpus {
 }
 
 /** What stands in the search entries, too. */
-function entryConditions({ namespace_prefix, namespaces, memory_type }: Filter): Sql {
+function entryConditions({ namespace_prefix, namespaces, memory_type, visible }: Filter): Sql {
   const conditions = [];
   if (namespace_prefix === undefined && namespaces === undefined) conditions.push(sql`e.source = 'memory'`);
   // The + keeps SQLite from preferring the index on the source, which narrows nothing.
   else conditions.push(sql`+e.source = 'memory'`);
   if (namespace_prefix !== undefined) conditions.push(entryIn(namespace_prefix));
   if (namespaces !== undefined) conditions.push(sql`(${join(namespaces.map(entryIn), ' OR ', '0')})`);
+  if (visible !== undefined) conditions.push(seesNamespace(visible, 'e.namespace'));
   if (memory_type !== undefined) conditions.push(sql`e.memory_type = ${memory_type}`);
   return and(conditions);
 }

@@ -50,6 +50,7 @@ export const memorySearchable: Searchable = {
     ];
   },
   MemoryDeleted: (event) => [{ drop: subjectOf(event) }],
+  MemoryExpired: (event) => [{ drop: subjectOf(event) }],
   MemoryRestored: (event) => [{ revive: subjectOf(event) }],
   MemorySuperseded: (event) => [{ drop: subjectOf(event) }],
   MemoryArchived: (event) => [{ drop: subjectOf(event) }],

@@ -23,6 +23,7 @@ export const memoryUndoes: Undoes<MemoryEvent> = {
   MemoryWritten: asBefore,
   MemoryDeleted: asBefore,
   MemoryRestored: asBefore,
+  MemoryExpired: asBefore,
   MemorySuperseded: asBefore,
   MemoryArchived: asBefore,
   MemoryFlagged: asBefore,

@@ -7,6 +7,8 @@ export interface OldMemoriesInput {
   memory_type: MemoryType;
   /** Last written before this, ISO-8601 UTC. */
   before: string;
+  /** What has ended by then is gone. */
+  now: string;
   limit: number;
   /** Only ids above this one. */
   after: number;
@@ -33,6 +35,8 @@ export const oldMemories = defineRead('memories.old', (db, input: OldMemoriesInp
 export interface OldNamespacesInput {
   namespace_prefix?: string;
   before: string;
+  /** What has ended by then is gone. */
+  now: string;
   /** Fewer episodes than this need no summary. */
   least: number;
   limit: number;
@@ -41,8 +45,8 @@ export interface OldNamespacesInput {
 /** Namespaces with enough old episodes for a summary. */
 export const namespacesWithEpisodes = defineRead(
   'memories.episodes-by-namespace',
-  (db, { namespace_prefix, before, least, limit }: OldNamespacesInput): string[] => {
-    const conditions = memoryConditions({ namespace_prefix, memory_type: 'episodic' });
+  (db, { namespace_prefix, before, now, least, limit }: OldNamespacesInput): string[] => {
+    const conditions = memoryConditions({ namespace_prefix, memory_type: 'episodic', now });
     return db
       .all<{ namespace: string }>(
         sql`SELECT namespace FROM memory_entries m WHERE ${and(conditions)} AND updated_at < ${before}
@@ -55,16 +59,18 @@ export const namespacesWithEpisodes = defineRead(
 export interface EpisodesInput {
   namespace: string;
   before: string;
+  /** What has ended by then is gone. */
+  now: string;
   limit: number;
 }
 
 /** The oldest episodes of one namespace, not of those below it. */
 export const oldEpisodes = defineRead(
   'memories.episodes',
-  (db, { namespace, before, limit }: EpisodesInput): OldMemory[] =>
+  (db, { namespace, before, now, limit }: EpisodesInput): OldMemory[] =>
     db.all<OldMemory>(
       sql`SELECT id, namespace, key, version, updated_at FROM memory_entries m
-        WHERE namespace = ${namespace} AND ${and(memoryConditions({ memory_type: 'episodic' }))}
+        WHERE namespace = ${namespace} AND ${and(memoryConditions({ memory_type: 'episodic', now }))}
           AND updated_at < ${before} ORDER BY updated_at, id LIMIT ${limit}`,
     ),
 );

@@ -32,6 +32,13 @@ export function reportOperations(db: Database, reports: OperationReport[]): void
   }
 }
 
+/** Writes down that work begins. */
+export function beginOperation(db: Database, report: OperationReport): Operation {
+  reportOperations(db, [report]);
+  const { uptime: _, ...operation } = report;
+  return operation;
+}
+
 /** Writes down whose process is gone, and forgets what is old. Running ones are never forgotten. */
 export function tidyOperations(db: Database, { time, uptime }: { time: string; uptime: number }): void {
   db.run(

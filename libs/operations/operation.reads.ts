@@ -44,6 +44,14 @@ export const operationsPage = defineRead(
   },
 );
 
+/** What the last operation of one of these kinds came to that came to its end. */
+export const lastResult = defineRead('operations.last-result', (db, kinds: string[]): object | null => {
+  const row = db.one<{ result: string }>(
+    sql`SELECT result FROM operations WHERE kind IN (SELECT value FROM json_each(${JSON.stringify(kinds)})) AND status = 'succeeded' ORDER BY id DESC LIMIT 1`,
+  );
+  return row === undefined ? null : (JSON.parse(row.result) as object);
+});
+
 /**
  * Whether the process that does it has been silent for too long. A beat from the future is one from before the machine
  * started anew, or from another machine.
@@ -60,4 +68,4 @@ function toOperation({ place: _, done, total, result, ...operation }: OperationR
   return { ...operation, progress: { done, total }, result: parsed };
 }
 
-export const operationReads = [operationById, operationsPage];
+export const operationReads = [operationById, operationsPage, lastResult];

@@ -1,9 +1,9 @@
-import { uptime } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { DomainError } from '#kernel';
 import { ReadSide, sql, type Read } from '#storage';
 import { openTestHouse, type TestHouse } from '../../test/support/house.js';
+import { machineSeconds } from './machine-time.js';
 import { LEASE_SECONDS, type Operation } from './operation.js';
 import { Operations, type OperationObserver } from './operations.js';
 
@@ -25,9 +25,8 @@ describe('An operation', () => {
     house.close();
   });
 
-  const now = (): number => Math.floor(uptime());
   const tidy = (more: object = {}): Promise<unknown> =>
-    house.log.chore('tidy-operations', { time: new Date().toISOString(), uptime: now(), ...more });
+    house.log.chore('tidy-operations', { time: new Date().toISOString(), uptime: machineSeconds(), ...more });
   const never = new Promise<object>(() => undefined);
   const silentFor = (id: string, seconds: number): unknown =>
     house.db.run(sql`UPDATE operations SET beat = beat - ${seconds} WHERE operation_id = ${id}`);
@@ -101,7 +100,7 @@ describe('An operation', () => {
     await ended(id);
     const done = other.get(id)!;
     expect(done.status).toBe('succeeded');
-    await house.log.chore('report-operations', [{ ...done, status: 'running', uptime: now() }]);
+    await house.log.chore('report-operations', [{ ...done, status: 'running', uptime: machineSeconds() }]);
     expect(other.get(id)).toEqual(done);
   });
 
@@ -116,7 +115,7 @@ describe('An operation', () => {
       ...template,
       id,
       kind: 'many',
-      uptime: now(),
+      uptime: machineSeconds(),
       ...more,
     });
     const first = await one.start('many', () => never);

@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { uptime } from 'node:os';
-import type { SqliteAuditLog } from '#audit-log';
-import type { Page } from '#kernel';
+import { wasAnswered, type SqliteAuditLog } from '#audit-log';
+import type { Caller, Page } from '#kernel';
 import type { ReadSide } from '#storage';
 import type { OperationReport } from './operation.chores.js';
 import { operationById, operationsPage, type OperationsInput } from './operation.reads.js';
+import { machineSeconds } from './machine-time.js';
 import { BEAT_EVERY, type Operation, type Progress } from './operation.js';
 
 /** Told by the work how far it is. */
@@ -18,6 +18,9 @@ export interface OperationObserver {
   /** `error`: why it failed, with everything that is not shown to clients. */
   ended(operation: Operation, seconds: number, error?: unknown): void;
 }
+
+/** Who starts work, and under which key. */
+type Starter = Pick<Caller, 'time' | 'idempotency'>;
 
 /** Between two reports of progress to the database, in milliseconds. */
 const REPORT_EVERY = 1000;
@@ -35,24 +38,33 @@ export class Operations {
     private readonly observer: OperationObserver,
   ) {}
 
-  /** Starts work, and answers how it stands once that is written down. An expected failure says itself what is wrong. */
-  async start(kind: string, work: OperationWork): Promise<Operation> {
-    const { operation } = await this.begin(kind, work);
+  /**
+   * Starts work, and answers how it stands once that is written down. An expected failure says itself what is wrong. Under
+   * an idempotency key that has started work before, nothing is started, and the answer is the first one.
+   */
+  async start(kind: string, work: OperationWork, by?: Starter, id: string = randomUUID()): Promise<Operation> {
+    const { operation } = await this.begin(kind, work, by, id);
     return operation;
+  }
+
+  /** What the caller's key has started before. To be asked where a second piece of such work would be refused. */
+  async again(by: Starter | undefined): Promise<Operation | undefined> {
+    if (by === undefined || !this.reads.point(wasAnswered, by.idempotency?.key)) return undefined;
+    return this.start('again', async () => ({}), by);
   }
 
   /** Like {@link start}, but waits for the end of the work: for whoever has nothing else to do. */
   async run(kind: string, work: OperationWork): Promise<Operation> {
-    const { ended } = await this.begin(kind, work);
+    const { ended } = await this.begin(kind, work, undefined, randomUUID());
     return ended;
   }
 
   get(id: string): Operation | undefined {
-    return this.reads.point(operationById, { id, uptime: seconds() }) ?? undefined;
+    return this.reads.point(operationById, { id, uptime: machineSeconds() }) ?? undefined;
   }
 
   page(input: Omit<OperationsInput, 'uptime'>): Promise<Page<Operation>> {
-    return this.reads.scan(operationsPage, { ...input, uptime: seconds() });
+    return this.reads.scan(operationsPage, { ...input, uptime: machineSeconds() });
   }
 
   /** Writes down that what is still under way ends with this process. */
@@ -65,9 +77,14 @@ export class Operations {
     clearInterval(this.timer);
   }
 
-  private async begin(kind: string, work: OperationWork): Promise<{ operation: Operation; ended: Promise<Operation> }> {
+  private async begin(
+    kind: string,
+    work: OperationWork,
+    by: Starter | undefined,
+    id: string,
+  ): Promise<{ operation: Operation; ended: Promise<Operation> }> {
     const operation: Operation = {
-      id: randomUUID(),
+      id,
       kind,
       status: 'running',
       progress: { done: 0, total: 0 },
@@ -76,12 +93,13 @@ export class Operations {
       started_at: new Date().toISOString(),
       finished_at: null,
     };
-    await this.log.chore('report-operations', [{ ...operation, uptime: seconds() }] satisfies OperationReport[]);
+    const report: OperationReport = { ...operation, uptime: machineSeconds() };
+    const first = await this.log.chore<Operation>('start-operation', report, by);
+    if (first.id !== operation.id) return { operation: first, ended: Promise.resolve(first) };
     const entry = { operation, changed: false, written: performance.now() };
     this.own.set(operation.id, entry);
     this.timer ??= setInterval(() => void this.write(), REPORT_EVERY).unref();
     this.observer.started(operation);
-    const first = { ...operation };
     return { operation: first, ended: this.follow(entry, work) };
   }
 
@@ -116,7 +134,7 @@ export class Operations {
     const now = performance.now();
     const due = [...this.own.values()].filter(({ changed, written }) => changed || now - written >= BEAT_EVERY);
     if (due.length === 0) return;
-    const reports = due.map(({ operation }): OperationReport => ({ ...operation, uptime: seconds() }));
+    const reports = due.map(({ operation }): OperationReport => ({ ...operation, uptime: machineSeconds() }));
     for (const entry of due) entry.changed = false;
     try {
       await this.log.chore('report-operations', reports);
@@ -137,9 +155,6 @@ const STOPPED = 'The program was stopped.';
 const end = (operation: Operation, how: Partial<Operation>): void => {
   Object.assign(operation, how, { finished_at: new Date().toISOString() });
 };
-
-/** Since the machine started: the same for all processes on it, and no clock step moves it. */
-const seconds = (): number => Math.floor(uptime());
 
 /** Only what was meant to be read is shown; anything else is in the program's log. */
 function reasonOf(error: unknown): string {

@@ -1,4 +1,6 @@
 export { compareTable, refill, type TableDifference } from './difference.js';
+export { unequalRows, unequalWords, type Unequal } from './compare.js';
+export { isWordIndex } from './tables.js';
 export type { Feature } from './feature.js';
 export { parkedEvents, type ParkedEvent } from './parked.js';
 export { project, projector, type Handlers, type Projector } from './projector.js';

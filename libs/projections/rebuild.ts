@@ -50,7 +50,7 @@ const LAPS = 20;
 
 /** Who rebuilds holds this; one at a time, over all processes on the file. */
 export function lockForRebuild(path: string): FileLock {
-  const lock = FileLock.take(`${path}-rebuild-lock`);
+  const lock = FileLock.alone(`${path}-rebuild-lock`);
   if (lock !== undefined) return lock;
   throw new DomainError('conflict', 'rebuild-running', 'Projections of this database are being rebuilt already.', {
     hint: 'Wait for it; it says how far it is in its operation.',

@@ -45,6 +45,7 @@ export {
 export type { Searchable, SearchChange } from './searchable.js';
 export {
   CACHE_TABLES,
+  forgetUnusedTexts,
   missingTexts,
   type Backlog,
   type MissingText,
@@ -55,4 +56,5 @@ export {
   type EmbeddingModel,
 } from './vector-store.js';
 export { rebuildVectorIndex, VECTOR_INDEX } from './vector-index.js';
+export { vectorFlaws, type VectorFlaw } from './vector-flaws.js';
 export { metadataWords, termOf, wordsOf } from './words.js';

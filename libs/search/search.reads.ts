@@ -1,3 +1,4 @@
+import { projectionStatus } from '#projections';
 import { defineRead, sql } from '#storage';
 import { statisticsOf } from './search.js';
 import { missingTexts, MODEL_STRIDE, type EmbeddingModel, type Backlog } from './vector-store.js';
@@ -39,12 +40,15 @@ export interface SearchStatus {
   texts: number;
   vectors: number;
   backlog: number;
+  /** Entries of the log whose texts are not counted yet. */
+  lag: number;
   /** How many texts could not be embedded. */
   parked_count: number;
   /** The first hundred of them, with the reason. */
   parked: { text_id: number; reason: string; attempts: number; failed_at: string }[];
 }
 
+/** All of one moment: a backlog from before the texts came and a lag from after would look like nothing left to do. */
 export const searchStatus = defineRead(
   'search.status',
   (db, { name, dimensions }: { name: string; dimensions: number }): SearchStatus => {
@@ -60,6 +64,7 @@ export const searchStatus = defineRead(
       texts,
       vectors,
       backlog: Math.max(0, texts - vectors - count),
+      lag: projectionStatus.run(db, null).find((projection) => projection.name === 'search')?.lag ?? 0,
       parked_count: count,
       parked: db.all(
         sql`SELECT id - ${base} AS text_id, reason, attempts, failed_at FROM embedding_failures

@@ -1,3 +1,4 @@
+import { crc32 } from 'node:zlib';
 import { sql, type Database, type Reader } from '#storage';
 import { CODE_VERSION, COARSE_BITS, signCode } from './vector-code.js';
 
@@ -88,8 +89,9 @@ export function storeVector(db: Database, model: EmbeddingModel, textId: number,
   const unit = unitVector(model, vector);
   const id = model.id * MODEL_STRIDE + textId;
   const { changes } = db.run(
-    sql`INSERT INTO document_embeddings_data (id, model_id, text_sha256, dimensions, vector)
-        SELECT ${id}, ${model.id}, text_sha256, ${model.dimensions}, ${bytes(unit)} FROM search_texts WHERE id = ${textId}
+    sql`INSERT INTO document_embeddings_data (id, model_id, text_sha256, dimensions, vector, crc32)
+        SELECT ${id}, ${model.id}, text_sha256, ${model.dimensions}, ${bytes(unit)}, ${crc32(bytes(unit))}
+        FROM search_texts WHERE id = ${textId}
         ON CONFLICT DO NOTHING`,
   );
   if (changes === 0) return false;
@@ -121,6 +123,34 @@ export function retryParked(db: Database, { id }: EmbeddingModel): number {
   return db.run(
     sql`UPDATE embedding_failures SET retry = 1 WHERE id > ${base} AND id < ${base + MODEL_STRIDE} AND retry = 0`,
   ).changes;
+}
+
+/** Forgets texts that nothing refers to any more, with their vectors. */
+export function forgetUnusedTexts(db: Database): void {
+  db.transaction(() => {
+    const unused = sql`% 1099511627776 NOT IN (SELECT text_id FROM search_entries)`;
+    db.run(sql`DELETE FROM embedding_codes WHERE id ${unused}`);
+    db.run(sql`DELETE FROM document_embeddings_data WHERE id ${unused}`);
+    db.run(sql`DELETE FROM embedding_failures WHERE id ${unused}`);
+    db.run(sql`DELETE FROM search_texts WHERE id ${unused}`);
+  });
+  compactVectorIndex(db);
+}
+
+/** Makes vec0's table anew from the codes, in a file that nobody else has open: gives back the holes that deletes leave. */
+function compactVectorIndex(db: Database): void {
+  db.transaction(() => {
+    const table = db.one<{ sql: string }>(sql`SELECT sql FROM sqlite_schema WHERE name = 'document_embeddings'`)!;
+    db.exec(`DROP TABLE document_embeddings; ${table.sql}`);
+    db.run(
+      sql`INSERT INTO document_embeddings (id, model_id, code)
+          SELECT id, id / 1099511627776, vec_bit(substr(code, 1, 128)) FROM embedding_codes ORDER BY id`,
+    );
+    db.run(
+      sql`UPDATE embedding_models SET vector_count =
+            (SELECT count(*) FROM embedding_codes c WHERE c.id / 1099511627776 = embedding_models.id)`,
+    );
+  });
 }
 
 /** The vector at length one; refuses what has no direction or the wrong size, so that no NaN ever reaches a ranking. */

@@ -70,8 +70,8 @@ export class GetSessionHandler implements IQueryHandler<GetSession> {
 export class ListSessionsHandler implements IQueryHandler<ListSessions> {
   constructor(private readonly reads: ReadSide) {}
 
-  async execute({ input }: ListSessions): Promise<Page<Session>> {
-    return this.reads.scan(sessionsPage, input);
+  async execute({ by, input }: ListSessions): Promise<Page<Session>> {
+    return this.reads.scan(sessionsPage, { ...input, visible: by.visible });
   }
 }
 

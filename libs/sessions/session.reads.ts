@@ -1,4 +1,5 @@
-import { decodeCursor, notFound, toPage, type Json, type JsonObject, type Page } from '#kernel';
+import { decodeCursor, notFound, toPage, type Json, type JsonObject, type Page, type Visibility } from '#kernel';
+import { seesSession } from '#access';
 import type { Snapshot } from '#audit-log';
 import { and, defineRead, sql, type Reader, type Sql } from '#storage';
 import { sessionStream } from './session.decider.js';
@@ -115,16 +116,19 @@ export interface SessionPageInput {
   status?: SessionStatus;
   limit: number;
   cursor?: string;
+  /** Only what somebody sees. */
+  visible?: Visibility;
 }
 
 /** Sessions without their events, newest update first. */
 export const sessionsPage = defineRead(
   'sessions.page',
-  (db, { limit, cursor, ...filter }: SessionPageInput): Page<Session> => {
-    const list = ['sessions', filter];
+  (db, { limit, cursor, visible, ...filter }: SessionPageInput): Page<Session> => {
+    const list = ['sessions', filter, ...(visible === undefined ? [] : [visible])];
     const conditions = Object.entries(filter)
       .filter(([, value]) => value !== undefined)
       .map(([column, value]) => sql`${{ text: column, params: [] }} = ${value!}`);
+    if (visible !== undefined) conditions.push(seesSession(visible, 'sessions'));
     const [time, id] = decodeCursor<[string, number]>(list, cursor) ?? [];
     if (time !== undefined) conditions.push(sql`(last_update_time, id) < (${time}, ${id!})`);
     const rows = db.all<SessionRow & { id: number }>(

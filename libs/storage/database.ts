@@ -1,9 +1,10 @@
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import Sqlite from 'better-sqlite3';
 import * as sqliteVec from 'sqlite-vec';
 import { DomainError } from '#kernel';
 import type { Sql } from './sql.js';
+import { finishSwap } from './swap.js';
 
 /** Oldest SQLite without the WAL-reset corruption (sqlite.org/wal.html, fixed in 3.51.3). */
 export const OLDEST_SQLITE = '3.51.3';
@@ -11,6 +12,7 @@ export const OLDEST_SQLITE = '3.51.3';
 export type Synchronous = 'FULL' | 'NORMAL';
 
 export interface DatabaseOptions {
+  /** `''` is a file that SQLite removes as soon as it is open. */
   path: string;
   readonly?: boolean;
   /** FULL: an answered write survives power loss. NORMAL: it survives a crash of the process only. */
@@ -47,6 +49,8 @@ export class Database implements Reader {
   ) {}
 
   static open({ path, readonly = false, synchronous = 'FULL', purpose = 'serve' }: DatabaseOptions): Database {
+    // A restore that was cut off after it was decided is finished by whoever comes next.
+    if (path !== ':memory:') finishSwap(path);
     const connection = connect(path, readonly);
     try {
       refuseOldSqlite(connection);
@@ -213,7 +217,7 @@ function refuseOldSqlite(connection: Sqlite.Database): void {
 
 function connect(path: string, readonly: boolean): Sqlite.Database {
   try {
-    if (!readonly && path !== ':memory:') mkdirSync(dirname(path), { recursive: true });
+    if (!readonly && path !== ':memory:' && path !== '') mkdirSync(dirname(path), { recursive: true });
     // The timeout is set by the driver before its first statement: switching to WAL must already wait its turn.
     return new Sqlite(path, { readonly, fileMustExist: readonly, timeout: 5000 });
   } catch (error) {
@@ -224,14 +228,16 @@ function connect(path: string, readonly: boolean): Sqlite.Database {
 const CANNOT_OPEN = ['SQLITE_CANTOPEN', 'SQLITE_CANTOPEN_ISDIR', 'EACCES', 'EEXIST', 'ENOTDIR', 'EPERM', 'EROFS'];
 
 /** What is wrong with the file, for the operator who named it. */
-function notADatabase(path: string, error: unknown): unknown {
+export function notADatabase(path: string, error: unknown): unknown {
   const code = (error as { code?: string }).code ?? '';
   if (code === 'SQLITE_NOTADB' || code === 'SQLITE_CORRUPT') {
     return new DomainError('unavailable', 'not-a-database', `${path} is not a usable SQLite database (${code}).`, {
       hint: 'Set ABATHUR_DB_PATH to another file, or put a backup in its place.',
     });
   }
-  if (CANNOT_OPEN.includes(code) || code.startsWith('SQLITE_READONLY')) {
+  // Reading a directory is not refused but fails.
+  const directory = code.startsWith('SQLITE_IOERR') && statSync(path, { throwIfNoEntry: false })?.isDirectory();
+  if (CANNOT_OPEN.includes(code) || code.startsWith('SQLITE_READONLY') || directory) {
     return new DomainError('unavailable', 'cannot-open-database', `${path} cannot be opened as a file (${code}).`, {
       hint: 'Set ABATHUR_DB_PATH to a file that this user may write, in a directory that this user may write.',
     });

@@ -1,17 +1,34 @@
+import { mkdirSync } from 'node:fs';
+import { dirname } from 'node:path';
 import Sqlite from 'better-sqlite3';
 
 /**
- * A lock that one process at a time holds, whatever becomes of it: the system gives it back when the process ends, kill -9
- * included, so nobody waits for a lease to run out. It lies on an empty file of its own, which stays.
+ * A lock that the system gives back when its holder dies, however it dies. Node cannot lock files, SQLite can: this is the
+ * lock on an empty database of its own, so it tells who is there whatever has become of the file it guards.
  */
 export class FileLock {
   private constructor(private readonly connection: Sqlite.Database) {}
 
-  /** The lock; nothing when somebody holds it, in this process or another. */
-  static take(path: string): FileLock | undefined {
-    const connection = new Sqlite(path, { timeout: 0 });
+  /** Many may hold this at once: a reader's lock, kept until its connection is closed. `undefined` while it is held alone. */
+  static share(path: string): FileLock | undefined {
+    return FileLock.take(path, 'PRAGMA locking_mode = EXCLUSIVE; SELECT count(*) FROM sqlite_schema');
+  }
+
+  /** Only one may hold this; `undefined` while anybody holds it, alone or with others. */
+  static alone(path: string, patience = 0): FileLock | undefined {
+    return FileLock.take(path, 'BEGIN EXCLUSIVE', patience);
+  }
+
+  release(): void {
+    this.connection.close();
+  }
+
+  private static take(path: string, script: string, timeout = 0): FileLock | undefined {
+    mkdirSync(dirname(path), { recursive: true });
+    const connection = new Sqlite(path, { timeout });
     try {
-      connection.exec('BEGIN IMMEDIATE');
+      connection.pragma('journal_mode = MEMORY');
+      connection.exec(script);
       return new FileLock(connection);
     } catch (error) {
       connection.close();
@@ -19,8 +36,7 @@ export class FileLock {
       throw error;
     }
   }
-
-  release(): void {
-    this.connection.close();
-  }
 }
+
+/** The lock that every program holds, with others, while it has this database open. */
+export const lockOf = (path: string): string => `${path}-lock`;

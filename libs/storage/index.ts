@@ -1,3 +1,5 @@
+export { ballastOf, ballastSize, layBallast, releaseBallast } from './ballast.js';
+export { copyInto, isOpenSomewhere } from './copy.js';
 export {
   checkPragmas,
   Database,
@@ -8,8 +10,9 @@ export {
   type RunResult,
   type Synchronous,
 } from './database.js';
+export { diskOf, megabytes, saysFull, type Disk } from './disk.js';
 export { fileId } from './file-id.js';
-export { FileLock } from './file-lock.js';
+export { FileLock, lockOf } from './file-lock.js';
 export { compileFilter, type Field, type Filter } from './filter.js';
 export { migrate, readMigrations, type Migration } from './migrate.js';
 export { hostReads } from './reader-host.js';
@@ -17,3 +20,4 @@ export { ReaderPool, type PoolOptions, type PoolStatus } from './reader-pool.js'
 export { ReadSide } from './read-side.js';
 export { defineRead, readRegistry, type AnyRead, type Read } from './reads.js';
 export { and, join, sql, type Sql, type SqlValue } from './sql.js';
+export { finishSwap, stagingOf, swapIn, sync } from './swap.js';

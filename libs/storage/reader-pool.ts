@@ -41,9 +41,18 @@ interface Job {
 // Up to twenty of them: what a reader makes is short-lived, and a small nursery is swept as well as a large one.
 const SMALL = { maxYoungGenerationSizeMb: 8 };
 
+/** How long to wait before another reader is started after one that has answered nothing, at first and at most, in ms. */
+const FIRST_PAUSE = 100;
+const LONGEST_PAUSE = 30_000;
+
+/** Reads that may wait for a reader: more could only wait in vain. */
+const MOST_WAITING = 1024;
+
 interface Lane {
   worker: Worker;
   job?: Job;
+  /** Whether it has ever answered: one that has not may be the first of many that end at their start. */
+  proven: boolean;
 }
 
 /**
@@ -56,7 +65,11 @@ export class ReaderPool {
   private readonly queue: Job[] = [];
   private timeouts = 0;
   private nextId = 1;
+  private starts = 0;
   private closed = false;
+  /** Readers that ended without an answer, one after the other. */
+  private stillborn = 0;
+  private pause: NodeJS.Timeout | undefined;
 
   /** Called with the seconds that each read waited for its reader. */
   onAcquired: (seconds: number) => void = () => undefined;
@@ -71,6 +84,11 @@ export class ReaderPool {
     while (this.lanes.length < this.options.min) this.addLane();
   }
 
+  /** How often a reader was started so far. */
+  get started(): number {
+    return this.starts;
+  }
+
   run<Input, Answer>(read: Read<Input, Answer>, input: Input): Promise<Answer> {
     if (this.closed) return Promise.reject(shuttingDown());
     return new Promise<Answer>((resolve, reject) => {
@@ -78,9 +96,10 @@ export class ReaderPool {
       const job: Job = { request, resolve: resolve as (answer: unknown) => void, reject, queued: performance.now() };
       const lane = this.lanes.find((candidate) => candidate.job === undefined);
       if (lane !== undefined) return this.start(lane, job);
+      if (this.queue.length >= MOST_WAITING) return reject(exhausted(this.options));
       job.timer = setTimeout(() => this.giveUp(job), this.options.acquireTimeout);
       this.queue.push(job);
-      if (this.lanes.length < this.options.max) this.start(this.addLane(), this.take()!);
+      if (this.lanes.length < this.options.max && this.pause === undefined) this.start(this.addLane(), this.take()!);
     });
   }
 
@@ -92,13 +111,16 @@ export class ReaderPool {
 
   async close(): Promise<void> {
     this.closed = true;
+    clearTimeout(this.pause);
     for (const job of this.queue.splice(0)) this.settle(job, () => job.reject(shuttingDown()));
     for (const { job } of this.lanes) job?.reject(shuttingDown());
     await Promise.all(this.lanes.map(({ worker }) => worker.terminate()));
   }
 
   private addLane(): Lane {
+    this.starts += 1;
     const lane: Lane = {
+      proven: false,
       worker: new Worker(this.options.script, { workerData: this.options.workerData, resourceLimits: SMALL }),
     };
     lane.worker.unref();
@@ -120,6 +142,8 @@ export class ReaderPool {
   private finish(lane: Lane, reply: ReadReply): void {
     const { job } = lane;
     lane.job = undefined;
+    lane.proven = true;
+    this.stillborn = 0;
     lane.worker.unref();
     const next = this.take();
     if (next !== undefined) this.start(lane, next);
@@ -133,16 +157,36 @@ export class ReaderPool {
       );
   }
 
-  /** A reader that died takes its read with it; another one takes its place. */
+  /**
+   * A reader that died takes its read with it; another one takes its place. At once if it had worked; else after a pause
+   * that grows, because what ended it will end the next one, too.
+   */
   private replace(lane: Lane, error: unknown): void {
     const index = this.lanes.indexOf(lane);
     if (index < 0 || this.closed) return;
     this.lanes.splice(index, 1);
     lane.job?.reject(error);
-    if (this.lanes.length >= this.options.min && this.queue.length === 0) return;
-    const fresh = this.addLane();
-    const next = this.take();
-    if (next !== undefined) this.start(fresh, next);
+    if (lane.proven) return this.refill();
+    this.stillborn += 1;
+    this.pause ??= setTimeout(
+      () => {
+        this.pause = undefined;
+        this.refill();
+      },
+      Math.min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** (this.stillborn - 1)),
+    ).unref();
+  }
+
+  private refill(): void {
+    while (this.lanes.length < this.options.min) this.addLane();
+    for (let next = this.freeForNext(); next !== undefined; next = this.freeForNext()) this.start(next, this.take()!);
+  }
+
+  /** A reader for the read that has waited longest. */
+  private freeForNext(): Lane | undefined {
+    if (this.queue.length === 0) return undefined;
+    const free = this.lanes.find(({ job }) => job === undefined);
+    return free ?? (this.lanes.length < this.options.max ? this.addLane() : undefined);
   }
 
   private take(): Job | undefined {

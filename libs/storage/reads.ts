@@ -6,7 +6,8 @@ import type { Reader } from './database.js';
  */
 export interface Read<Input, Answer> {
   name: string;
-  run(db: Reader, input: Input): Answer;
+  // A property, not a method: then an input that lacks something does not compile.
+  run: (db: Reader, input: Input) => Answer;
 }
 
 export const defineRead = <Input, Answer>(

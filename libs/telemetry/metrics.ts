@@ -102,6 +102,19 @@ export class Metrics {
     ['result'],
   );
 
+  readonly integrityOk = this.gauge(
+    'abathur_integrity_check_ok',
+    'Whether the last check of the database found nothing wrong: 1, else 0.',
+    ['check'],
+  );
+  readonly integrityFlaws = this.gauge('abathur_integrity_check_flaws', 'What the last check found.', ['check']);
+  readonly integrityLastRun = this.gauge(
+    'abathur_integrity_check_last_run_timestamp_seconds',
+    'When the last check ended.',
+    ['check'],
+  );
+  readonly integrityDuration = this.gauge('abathur_integrity_check_duration_seconds', 'How long the last check took.');
+
   readonly operations = this.counter('abathur_operations_total', 'Operations that ended.', ['kind', 'result']);
   readonly operationsRunning = this.gauge('abathur_operations_running', 'Operations under way in this process.', [
     'kind',
@@ -113,6 +126,22 @@ export class Metrics {
     buckets: [0.1, 0.5, 1, 5, 15, 60, 300, 900, 3600],
     registers: [this.registry],
   });
+  readonly jobEnabled = this.gauge('abathur_job_enabled', 'Whether a job runs by its schedule.', ['job']);
+  readonly jobLastSuccess = this.gauge(
+    'abathur_job_last_success_timestamp_seconds',
+    'When a job last came to its end, in whichever process.',
+    ['job'],
+  );
+
+  readonly backups = this.counter('abathur_backup_runs_total', 'Backups that this process tried.', ['result']);
+  readonly backupTime = this.gauge(
+    'abathur_backup_last_success_timestamp_seconds',
+    'When the newest good backup was begun; 0 when there is none.',
+  );
+  readonly backupDuration = this.gauge('abathur_backup_last_duration_seconds', 'How long that one took.');
+  readonly backupSize = this.gauge('abathur_backup_last_size_bytes', 'How large that one is, packed.');
+  readonly diskAvailable = this.gauge('abathur_data_disk_avail_bytes', 'Free space on the partition of the database.');
+  readonly diskSize = this.gauge('abathur_data_disk_size_bytes', 'Size of that partition.');
 
   private readonly refreshers: (() => void)[] = [];
 

@@ -14,7 +14,7 @@ describe('R-A3 The log as an export', () => {
   let api: ReturnType<typeof client>;
   beforeAll(async () => {
     const house = openTestHouse();
-    await live(house.log, 11, 400);
+    await live(house.log, 11, 800);
     const path = join(temporaryDirectory(), 'abathur.db');
     house.db.exec(`VACUUM INTO '${path}'`);
     house.close();

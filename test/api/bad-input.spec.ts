@@ -197,6 +197,25 @@ const FIELDS: Case[] = [
     { operations: [{ op: '__proto__' }] },
     'operations[0].op',
   ),
+  ...[0, -1, 1.5, 10 ** 12, '30', null, undefined].map((older_than_days) =>
+    send(
+      'POST',
+      '/v1/memories/expire',
+      `an age of ${String(older_than_days)} days`,
+      { memory_type: 'episodic', older_than_days },
+      'older_than_days',
+    ),
+  ),
+  ...['semantic', 'procedural', 'all', undefined].map((memory_type) =>
+    send('POST', '/v1/memories/expire', `type ${memory_type}`, { memory_type, older_than_days: 30 }, 'memory_type'),
+  ),
+  send('PUT', '/v1/admin/jobs/expire-memories', 'nothing', {}, 'body'),
+  send('PUT', '/v1/admin/jobs/expire-memories', 'no schedule', { schedule: '' }, 'schedule'),
+  send('PUT', '/v1/admin/jobs/expire-memories', 'four fields', { schedule: '* * * *' }, 'schedule'),
+  send('PUT', '/v1/admin/jobs/expire-memories', 'a 61st minute', { schedule: '60 * * * *' }, 'schedule'),
+  send('PUT', '/v1/admin/jobs/expire-memories', 'a 30th of February', { schedule: '0 0 30 2 *' }, 'schedule'),
+  send('PUT', '/v1/admin/jobs/expire-memories', 'a text for a switch', { enabled: 'off' }, 'enabled'),
+  send('POST', '/v1/admin/jobs/expire-memories/run', 'a text for a truth value', { dry_run: 'yes' }, 'dry_run'),
   send('POST', '/v1/audit/verify', 'a range that is a text', { from: 'a' }, 'from'),
 ];
 

@@ -148,3 +148,24 @@ describe('Health, and HTTP at its edges', () => {
     expect(answer.match(/HTTP\/1\.1 \d+/g)).toEqual(['HTTP/1.1 200', 'HTTP/1.1 404', 'HTTP/1.1 200']);
   });
 });
+
+describe('T22 A server that others may reach, asking nobody for a key', () => {
+  let server: TestServer;
+  beforeAll(async () => {
+    // A name like any other as far as can be told, which leads to this machine.
+    server = await startServer({ HOST: '127.1' });
+  });
+  afterAll(() => server.stop());
+
+  it('says so at its start, in its log and in its health, and serves', async () => {
+    const { body } = await client(server).get('/health').expect(200);
+    expect(body).toMatchObject({
+      status: 'degraded',
+      parts: { auth: { status: 'degraded', details: { auth: 'off', loopback: false } } },
+    });
+    await client(server).get('/health/ready').expect(200);
+    await server.stop();
+    expect(server.output()).toMatch(/WARNING.*127\.1 may read and change everything/);
+    expect(server.output()).toContain('open-to-all');
+  });
+});

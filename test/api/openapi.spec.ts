@@ -17,6 +17,7 @@ import * as contextDtos from '../../apps/api/context.dto.js';
 import * as documentDtos from '../../apps/api/documents.dto.js';
 import * as learningDtos from '../../apps/api/learning.dto.js';
 import * as memoryDtos from '../../apps/api/memories.dto.js';
+import { ConfigureJobBody, RunJobBody } from '../../apps/api/jobs.dto.js';
 import { ListOperationsQuery } from '../../apps/api/operations.dto.js';
 import { RebuildBody } from '../../apps/api/projections.dto.js';
 import { FeedbackBody } from '../../apps/api/search.dto.js';
@@ -249,6 +250,13 @@ describe('The OpenAPI document', () => {
     await ask('GET', '/v1/namespaces?limit=0');
   });
 
+  it('R-O8 describes every answer of the integrity check', async () => {
+    await ask('GET', '/v1/admin/integrity');
+    expect((await ask('POST', '/v1/admin/integrity')).status).toBe(202);
+    await ask('GET', '/v1/admin/integrity?colour=red');
+    await ask('POST', '/v1/admin/integrity?colour=red');
+  });
+
   it('R-O8 describes every answer of consolidation', async () => {
     const m = '/v1/memories';
     await ask('PUT', `${m}/user:twice:a/k`, { value: { text: 'one' } });
@@ -294,6 +302,20 @@ describe('The OpenAPI document', () => {
     await ask('POST', '/v1/search/retry?x=1');
   });
 
+  it('R-O8 describes every answer of backups', async () => {
+    const b = '/v1/admin/backups';
+    const { status, body } = await ask('POST', b);
+    expect(status).toBe(202);
+    expect((await ask('POST', b)).status).toBe(409);
+    const { id } = body as { id: string };
+    const stands = async () => (await ask('GET', `/v1/operations/${id}`)).body as { status: string; result: object };
+    while ((await stands()).status === 'running') await new Promise((resolve) => setTimeout(resolve, 100));
+    expect(await stands()).toMatchObject({ status: 'succeeded', result: { position: expect.any(Number) } });
+    const { items } = (await ask('GET', b)).body as { items: object[] };
+    expect(items).toHaveLength(1);
+    await ask('GET', `${b}?x=1`);
+  });
+
   it('R-O8 describes every answer of documents', async () => {
     const d = '/v1/documents';
     const created = await ask('PUT', d, { file_path: 'doc/a.md', content: '# A', metadata: { a: 1 } });
@@ -317,6 +339,19 @@ describe('The OpenAPI document', () => {
     await ask('GET', '/v1/operations?status=queued');
     await ask('DELETE', `${d}/${id}`);
     await ask('DELETE', `${d}/${id}`);
+  });
+
+  it('R-O8 describes every answer of jobs and of expiry', async () => {
+    const j = '/v1/admin/jobs';
+    await ask('GET', j);
+    await ask('GET', `${j}?x=1`);
+    await ask('PUT', `${j}/expire-memories`, { enabled: false });
+    await ask('PUT', `${j}/expire-memories`, {});
+    await ask('POST', `${j}/expire-memories/run`);
+    await ask('POST', `${j}/none/run`);
+    await ask('GET', j);
+    await ask('POST', '/v1/memories/expire', { memory_type: 'episodic', older_than_days: 30 });
+    await ask('POST', '/v1/memories/expire', { memory_type: 'semantic', older_than_days: 30 });
   });
 
   it('R-O8 describes every answer of tasks', async () => {
@@ -684,6 +719,13 @@ describe('The OpenAPI document', () => {
       ],
       ['RevertBody', RevertBody, { dry_run: true }],
       ['GET /v1/audit/consistency', ConsistencyQuery, { from: 1, to: 2 }],
+      [
+        'ExpireMemoriesBody',
+        memoryDtos.ExpireMemoriesBody,
+        { memory_type: 'episodic', older_than_days: 1, dry_run: true },
+      ],
+      ['ConfigureJobBody', ConfigureJobBody, { schedule: '* * * * *', enabled: true }],
+      ['RunJobBody', RunJobBody, { dry_run: true }],
       [
         'SubmitTaskBody',
         taskDtos.SubmitTaskBody,

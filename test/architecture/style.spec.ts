@@ -121,10 +121,10 @@ describe('SQL in the code', () => {
     expect(shipped.flatMap(texts)).toEqual(expect.arrayContaining(['BEGIN IMMEDIATE']));
   });
 
-  it('begins every transaction IMMEDIATE', () => {
+  it('begins every transaction IMMEDIATE, or EXCLUSIVE where nobody else may be there', () => {
     const begins = shipped.flatMap((path) =>
       texts(path)
-        .filter((text) => /(^|;)\s*BEGIN\b/i.test(text) && !/(^|;)\s*BEGIN IMMEDIATE\b/.test(text))
+        .filter((text) => /(^|;)\s*BEGIN\b/i.test(text) && !/(^|;)\s*BEGIN (IMMEDIATE|EXCLUSIVE)\b/.test(text))
         .map((text) => `${path}: ${text}`),
     );
     expect(begins).toEqual([]);

@@ -1,10 +1,12 @@
 import { audit } from './audit.bench.js';
+import { backup } from './backup.bench.js';
 import { bulk } from './bulk.bench.js';
 import { context } from './context.bench.js';
 import { consolidation } from './consolidation.bench.js';
 import { crashes } from './crashes.bench.js';
 import { embedding } from './embedding.bench.js';
 import { documents } from './documents.bench.js';
+import { integrity } from './integrity.bench.js';
 import { locomo } from './locomo.bench.js';
 import { reads } from './reads.bench.js';
 import { print, type Figure } from './report.js';
@@ -21,7 +23,9 @@ const parts: Record<string, [title: string, run: () => Promise<Figure[]>]> = {
   bulk: ['Bulk, growth and memory', bulk],
   rebuild: ['Rebuilding', rebuilding],
   audit: ['Audit', audit],
+  backup: ['Backup and restore', backup],
   crashes: ['Crashes', crashes],
+  integrity: ['Integrity', integrity],
   embedding: ['Embedding beside writes', embedding],
   documents: ['Documents', documents],
   tasks: ['Claims', tasks],

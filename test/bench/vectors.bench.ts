@@ -183,6 +183,7 @@ async function searchFigures(db: Database, data: Data, size: number, model: Embe
       await memorySearch.ask(readers, {
         query,
         mode,
+        now: new Date().toISOString(),
         meaning,
         fusion: 'weighted',
         weights: { words: 0.3, meaning: 0.7 },

@@ -13,7 +13,7 @@ it('R-M7 finds each memory by a filter or by its negation', async () => {
   const steps = [put('chatted', { source: 'chat' }), put('mailed', { source: 'mail' }), put('found', {})];
   await house.log.execute({ caller: caller(), steps });
   const keys = (filter: object): string[] =>
-    (reads.get('memories.page')!.run(house.db, { limit: 10, filter }) as Page<{ key: string }>).items
+    (reads.get('memories.page')!.run(house.db, { limit: 10, now: '', filter }) as Page<{ key: string }>).items
       .map(({ key }) => key)
       .toSorted();
   expect(keys({ source: 'chat' })).toEqual(['chatted']);

@@ -53,13 +53,15 @@ describe('R-O9 abathur audit', () => {
     next_cursor: string | null;
   }
 
-  /** The same of the server that has the file open, and of the file itself. */
+  /** The same of a server, and of the file that it has open. */
   describe.each([
-    ['through the server', [] as string[], /^Asking the server at http:/],
-    ['on the file', ['--file'], /^Reading the file \//],
-  ])('%s', (_, where, says) => {
+    ['through the server', () => ['--url', server.url], /^Asking the server at http:/],
+    ['on the file', () => ['--file'], /^Reading the file \//],
+  ])('%s', (_, target, says) => {
+    let where: string[];
     const [ns, earlier, operation] = [`user:${randomUUID()}`, randomUUID(), randomUUID()];
     beforeAll(async () => {
+      where = target();
       await put(ns, 'a', 1, earlier);
       await put(ns, 'a', 2, operation);
       await put(ns, 'b', 1, operation);

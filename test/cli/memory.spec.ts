@@ -106,7 +106,7 @@ describe('R-O9 abathur memory', () => {
   it('delete, archive and restore one, and archive many', async () => {
     await put('user:cy', 'k', 'Cy sings.');
     await json('delete', 'user:cy', 'k');
-    expect((await memory('get', 'user:cy', 'k')).code).toBe(65);
+    expect((await memory('get', 'user:cy', 'k')).code).toBe(1);
     await json('restore', 'user:cy', 'k');
     expect(await json('archive', 'user:cy', 'k')).toMatchObject({ is_archived: true });
     expect(await json('list', 'user:cy')).toMatchObject({ items: [] });

@@ -52,7 +52,17 @@ describe('The jobs of consolidation', () => {
   ) =>
     house.log.execute({
       caller: caller({ time: daysAgo(days) }),
-      steps: [decideStep(memory, { type: 'WriteMemory', mode: 'put', namespace, key, memory_type, value: { text } })],
+      steps: [
+        decideStep(memory, {
+          type: 'WriteMemory',
+          mode: 'put',
+          namespace,
+          key,
+          memory_type,
+          ttl_seconds: 10 ** 9,
+          value: { text },
+        }),
+      ],
     });
   const listed = (): string[] =>
     house.db

@@ -23,7 +23,7 @@ describe('R-A5 A rebuild beside the living tables', () => {
   let house: TestHouse;
   beforeEach(async () => {
     house = openTestHouse();
-    await live(house.log, 7, 700);
+    await live(house.log, 7, 1_200);
     await catchUp(house);
   });
   afterEach(() => house.close());

@@ -90,6 +90,7 @@ describe('R-A5 Rebuilt from the log alone', () => {
       'document_changes',
       'reactions',
       'operations',
+      'job_runs',
       'log_nodes',
       'log_checkpoints',
     ];

@@ -77,7 +77,7 @@ describe('R-A5 The index of vectors, made anew from the codes', () => {
   it('takes along what is embedded meanwhile, and takes more afterwards', async () => {
     const before = codes().length;
     await rebuilt(false, async () => {
-      await live(house.log, 4, 100);
+      await live(house.log, 4, 400);
       await embed();
     });
     expect(codes().length).toBeGreaterThan(before);

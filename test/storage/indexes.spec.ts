@@ -43,7 +43,7 @@ describe('R-S5 Each index serves a query of the product:', () => {
   const page = { limit: 20 };
   const events = (filter: object): unknown => auditEvents.run(db, { order: 'desc', ...page, ...filter });
   const sessions = (filter: object): unknown => read('sessions.page', { ...page, ...filter });
-  const memories = (filter: object): unknown => read('memories.page', { ...page, ...filter });
+  const memories = (filter: object): unknown => read('memories.page', { ...page, now, ...filter });
   const documentsOf = (filter: object): unknown => read('documents.page', { ...page, ...filter });
   const aDocument = (): string =>
     house.db.one<{ file_path: string }>(sql`SELECT file_path FROM document_index WHERE chunk_count > 0`)!.file_path;
@@ -92,6 +92,7 @@ describe('R-S5 Each index serves a query of the product:', () => {
       fusion: 'weighted',
       weights,
       meaning,
+      now,
       threshold: 0,
       ...page,
       ...filter,
@@ -117,13 +118,13 @@ describe('R-S5 Each index serves a query of the product:', () => {
     idx_sessions_app_user: () => sessions({ app_name: 'planner', user_id: 'alice' }),
     idx_scoped_state_current: () => read('sessions.with-state', { session_id: living() }),
     idx_scoped_state_history: () => read('sessions.state-at', { session_id: living(), as_of: 900 }),
-    idx_memory_namespace_key_version: () => read('memories.at', { ...address, version: 1 }),
+    idx_memory_namespace_key_version: () => read('memories.at', { ...address, version: 1, now }),
     idx_memory_namespace_prefix: () => memories({ namespace_prefix: 'user:alice' }),
     idx_memory_updated_at: () => memories({}),
     idx_memory_type_updated: () => memories({ memory_type: 'episodic' }),
     idx_memory_type_namespace: () => memories({ memory_type: 'episodic', namespace_prefix: 'user:alice' }),
     idx_memory_created_by: () => memories({ created_by: 'agent:planner' }),
-    idx_memory_episodic_ttl: () => memories({ filter: { expires_at: { gte: now, lt: '2026-02-01' } } }),
+    idx_memory_episodic_ttl: () => read('memories.ended', { until: '2026-02-01', ...page }),
     idx_contexts_session: () => read('contexts.page', { session_id: 's1', ...page }),
     idx_context_items_memory: () => read('contexts.page', { memory_id: 7, ...page }),
     idx_memory_session: () => execute(decideStep(session, { type: 'DeleteSession', session_id: living() })),

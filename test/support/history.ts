@@ -2,6 +2,7 @@ import { chooseStep, decideStep, planStep, type SqliteAuditLog, type Step } from
 import { context, planRevert } from '#assembly';
 import { DomainError, streamName, type Json, type JsonObject } from '#kernel';
 import { document, DOCUMENT_TYPES, readDocument } from '#documents';
+import { job } from '#jobs';
 import { conflict, CONFLICT_KINDS, memory, MEMORY_TYPES } from '#memories';
 import { feedback, FEEDBACK_SIGNALS } from '#search';
 import { session, SESSION_STATUSES, EVENT_TYPES, type NewSessionEvent, type StateDelta } from '#sessions';
@@ -91,6 +92,8 @@ const STATE_KEYS = ['mood', 'session:turn', 'user:language', 'app:theme', 'proje
 function work(choose: Chooser, timestamp: string, n: number): Step[] {
   if (n % 60 === 59) return [judge(n, timestamp)];
   if (n % 60 === 29) return [giveContext(n, timestamp)];
+  if (n % 60 === 39) return fade(choose);
+  if (n % 100 === 50) return [configure(n)];
   if (n % 4 === 2) return tasks(choose);
   if (choose.chance(0.08)) return fork(choose, timestamp);
   if (choose.chance(0.08)) return [documentStep(choose)];
@@ -206,6 +209,25 @@ function create(choose: Chooser, session_id: string, forked_from?: { session_id:
     ...(forked_from && { forked_from }),
   });
 }
+
+/** A memory fades, whichever version it is at. */
+function fade(choose: Chooser): Step[] {
+  const address = { namespace: choose.one(NAMESPACES), key: choose.one(KEYS) };
+  const reason = choose.one(['ttl', 'age'] as const);
+  return Array.from({ length: 60 }, (_, version) =>
+    decideStep(memory, { type: 'ExpireMemory', ...address, version: version + 1, reason }),
+  );
+}
+
+/** A job runs at another time, or is switched off. */
+const configure = (n: number): Step =>
+  decideStep(job, {
+    type: 'ConfigureJob',
+    name: `job-${(n / 50) % 7}`,
+    schedule: `${n % 60} 3 * * *`,
+    enabled: n % 200 < 100,
+    original: { schedule: '0 0 * * *', enabled: true },
+  });
 
 /** A task comes, is claimed, ends, or something is kept of it; an agent comes or changes. */
 function tasks(choose: Chooser): Step[] {

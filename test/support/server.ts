@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import supertest from 'supertest';
 
 /** The built program, started as its users start it, on a port and a file of its own. */
@@ -29,7 +29,15 @@ export async function startServer(
   const path = environment['ABATHUR_DB_PATH'] ?? join(directory, 'abathur.db');
   const port = await freePort();
   const child = spawn(process.execPath, [MAIN], {
-    env: { ...process.env, PORT: String(port), ABATHUR_DB_PATH: path, ABATHUR_LOG_LEVEL: 'warn', ...environment },
+    env: {
+      ...process.env,
+      PORT: String(port),
+      ABATHUR_DB_PATH: path,
+      ABATHUR_BACKUP_DIR: join(dirname(path), 'backups'),
+      ABATHUR_BALLAST_MB: '0',
+      ABATHUR_LOG_LEVEL: 'warn',
+      ...environment,
+    },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   running.add(child);

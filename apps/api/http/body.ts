@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { DomainError, invalid } from '#kernel';
 
@@ -27,13 +28,31 @@ export function readBodies(server: FastifyInstance): void {
 }
 
 /** Refuses what would be ignored or misread: a body where none is taken, another encoding than plain UTF-8. */
-function assertReadable({ method, headers }: FastifyRequest): void {
+function assertReadable({ method, headers, raw }: FastifyRequest): void {
+  assertUnambiguous(raw);
   const sent = headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
   if (sent && (method === 'GET' || method === 'HEAD')) throw invalid('body', 'this request takes no body');
   const encoding = headers['content-encoding'];
   if (encoding !== undefined && encoding !== 'identity') throw unsupported('Send the body without Content-Encoding.');
-  const charset = /;\s*charset\s*=\s*"?([^";\s]*)/i.exec(headers['content-type'] ?? '')?.[1];
-  if (charset !== undefined && !/^utf-?8$/i.test(charset)) throw unsupported('JSON is UTF-8; send no other charset.');
+  const charsets = [...(headers['content-type'] ?? '').matchAll(/;\s*charset\s*=\s*"?([^";\s]*)/gi)];
+  if (!charsets.every(([, charset]) => /^utf-?8$/i.test(charset!)))
+    throw unsupported('JSON is UTF-8; send no other charset.');
+}
+
+/** Of these Node keeps the first and drops the rest: somebody on the way may have looked at another one. */
+const ONCE = ['host', 'content-type', 'authorization', 'x-api-key'];
+
+/** Refuses a request that two readers could take for two different ones. */
+function assertUnambiguous({ httpVersionMajor, httpVersion, rawHeaders }: IncomingMessage): void {
+  if (httpVersionMajor < 1) throw invalid('version', 'of HTTP must be 1.0 or 1.1');
+  const seen: string[] = [];
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    const name = rawHeaders[index]!.toLowerCase();
+    if (!ONCE.includes(name)) continue;
+    if (seen.includes(name)) throw invalid(name, 'is sent twice');
+    seen.push(name);
+  }
+  if (httpVersion === '1.1' && !seen.includes('host')) throw invalid('host', 'is required');
 }
 
 const unsupported = (message: string): Error => Object.assign(new Error(message), { statusCode: 415 });
@@ -43,7 +62,7 @@ export function parseJson(body: Buffer, field = 'body'): unknown {
   if (body.length === 0) return undefined;
   let text: string;
   try {
-    text = new TextDecoder('utf-8', { fatal: true }).decode(body);
+    text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(body);
   } catch {
     throw invalid(field, 'is not valid UTF-8');
   }

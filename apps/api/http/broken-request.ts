@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Socket } from 'node:net';
-import { STATUS_CODES } from 'node:http';
+import { STATUS_CODES, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { PROBLEM_TYPE, problemOf } from './problem.js';
 
@@ -12,6 +12,14 @@ export function refuseUrl(error: Error & { statusCode?: number }, request: Fasti
       : [400, 'The URL holds a percent sign that encodes nothing.'];
   const { body } = problemOf({ statusCode, message }, { id: request.id, url: request.raw.url ?? '' });
   void reply.status(statusCode).type(PROBLEM_TYPE).header('x-request-id', request.id).send(JSON.stringify(body));
+}
+
+/** Answers an `Expect` that is not `100-continue`: Node would do it without a word. */
+export function refuseExpectation(_: IncomingMessage, response: ServerResponse): void {
+  const id = randomUUID();
+  const { body } = problemOf({ statusCode: 417, message: 'Expect can only be 100-continue.' }, { id, url: '' });
+  response.writeHead(417, { 'content-type': PROBLEM_TYPE, 'x-request-id': id, connection: 'close' });
+  response.end(JSON.stringify(body));
 }
 
 const CAUSES: Record<string, [number, string]> = {
@@ -26,7 +34,7 @@ export function refuseConnection(error: Error & { code?: string }, socket: Socke
   const id = randomUUID();
   const text = JSON.stringify(problemOf({ statusCode, message }, { id, url: '' }).body);
   socket.end(
-    `HTTP/1.1 ${statusCode} ${STATUS_CODES[statusCode]}\r\ncontent-type: ${PROBLEM_TYPE}\r\n` +
+    `HTTP/1.1 ${statusCode} ${STATUS_CODES[statusCode]}\r\ncontent-type: ${PROBLEM_TYPE}\r\nx-content-type-options: nosniff\r\n` +
       `x-request-id: ${id}\r\ncontent-length: ${Buffer.byteLength(text)}\r\nconnection: close\r\n\r\n${text}`,
   );
 }

@@ -14,13 +14,14 @@ export const By = createParamDecorator((_: unknown, context: ExecutionContext): 
 
 export function callerOf(request: FastifyRequest): Caller {
   const { headers } = request;
+  const actor = ANONYMOUS;
   return {
-    actor: ANONYMOUS,
+    actor,
     time: new Date().toISOString(),
     request_id: request.id,
     correlation_id: visible(headers['x-correlation-id'], 'X-Correlation-Id') ?? request.id,
-    if_match: ifMatch(headers['if-match']),
-    idempotency: idempotency(request),
+    if_match: expected(request),
+    idempotency: idempotency(request, actor),
   };
 }
 
@@ -34,13 +35,25 @@ export const requestId = (headers: Record<string, string | string[] | undefined>
 const { randomUUIDv7 } = crypto as { randomUUIDv7?: () => string };
 const newId: () => string = randomUUIDv7 ?? crypto.randomUUID;
 
-function idempotency(request: FastifyRequest): Caller['idempotency'] {
+/** Keys belong to who sends them: two who happen to choose the same one do not hear of each other. */
+function idempotency(request: FastifyRequest, actor: string): Caller['idempotency'] {
   const key = visible(request.headers['idempotency-key'], 'Idempotency-Key');
   if (key === undefined) return undefined;
   // A stream is told apart page by page, by who reads it.
   const body = request.body instanceof Readable ? '' : (JSON.stringify(request.body) ?? '');
   const used = `${request.method} ${request.url}\n${body}`;
-  return { key, fingerprint: crypto.hash('sha256', used, 'base64url') };
+  return { key: `${actor} ${key}`, fingerprint: crypto.hash('sha256', used, 'base64url') };
+}
+
+/** The version that a write expects; `If-None-Match: *`, as HTTP spells that nothing is there yet, expects version 0. */
+function expected({ method, headers }: FastifyRequest): number | undefined {
+  const version = ifMatch(headers['if-match']);
+  const none = headers['if-none-match'];
+  if (none === undefined || method === 'GET' || method === 'HEAD') return version;
+  if (version !== undefined) throw invalid('If-None-Match', 'does not go together with If-Match');
+  if (none.trim() !== '*')
+    throw invalid('If-None-Match', 'can only be * in a write', 'Send the version that you saw as If-Match.');
+  return 0;
 }
 
 /** `"<version>"`; what follows a dash tells of shared state and is for caches only. */
@@ -48,7 +61,11 @@ function ifMatch(header: string | undefined): number | undefined {
   if (header === undefined) return undefined;
   const version = /^"(\d{1,15})(?:-\d+)?"$/.exec(header)?.[1];
   if (version === undefined)
-    throw invalid('If-Match', `must be a version in quotes, for instance "3", got ${header.slice(0, 40)}`);
+    throw invalid(
+      'If-Match',
+      `must be a version in quotes, for instance "3", got ${header.slice(0, 40)}`,
+      header.trim() === '*' ? 'Any version will do without the header.' : undefined,
+    );
   return Number(version);
 }
 

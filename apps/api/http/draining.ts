@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { DomainError } from '#kernel';
 
 /** Who asks how the process is gets an answer to the end. */
-const ALWAYS = ['/health/live', '/health/ready', '/health', '/metrics'];
+export const ALWAYS = ['/health/live', '/health/ready', '/health', '/metrics'];
 
 /**
  * Whether the process has been asked to stop: readiness says no, endless answers end, what is under way finishes, and

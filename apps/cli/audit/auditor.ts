@@ -27,5 +27,11 @@ export interface Auditor {
   diff(input: DiffInput): AsyncIterable<Change[]>;
   why(namespace: string, key: string): Promise<Why>;
   revert(operation: string, dry_run: boolean): Promise<RevertResult>;
+  /** The signed head of the log. */
+  checkpoint(): Promise<string>;
+  /** The public keys that sign it, one to a line. */
+  publicKeys(): Promise<string>;
+  /** That an entry is in the log. */
+  proof(position: number): Promise<string>;
   close(): void;
 }

@@ -1,4 +1,4 @@
-import { assembleWriter, catalog, migrateFile, readConfig, systemCaller } from '#assembly';
+import { assembleWriter, catalog, migrateFile, readConfig, signingDirectory, systemCaller } from '#assembly';
 import {
   DiffLog,
   DiffLogHandler,
@@ -14,12 +14,18 @@ import {
   auditExportPage,
   exportLines,
   headPosition,
+  inclusionText,
+  LogKeys,
   matches,
+  signedHead,
+  spellVerifier,
   SqliteAuditLog,
   type Settler,
+  type SignedHead,
 } from '#audit-log';
 import { memoryKey, namespace, notFound, type Page } from '#kernel';
 import { Database, ReadSide, type ReaderPool } from '#storage';
+import { EXIT, Failure } from '../failure.js';
 import { openToRead } from '../target.js';
 import type { Auditor } from './auditor.js';
 
@@ -75,9 +81,29 @@ export function auditFile(path: string): Auditor {
         new WhyMemory(systemCaller(), { namespace: namespace(ns), key: memoryKey(key) }),
       ),
     revert: (operation, dry_run) => revert(path, operation, dry_run),
+    checkpoint: async () => signed(db).note,
+    publicKeys: async () => `${keysOf(path).verifiers().map(spellVerifier).join('\n')}\n`,
+    proof: async (position) => {
+      const last = signed(db);
+      if (position > last.size) throw notSigned(`Entry ${position} is not signed yet, or not there.`);
+      return inclusionText(reads, position, last);
+    },
     close: () => db.close(),
   };
 }
+
+const keysOf = (path: string): LogKeys =>
+  new LogKeys(signingDirectory({ ...readConfig(process.env), ABATHUR_DB_PATH: path }));
+
+/** The last head that was signed: to sign another one is the server's business. */
+function signed(db: Database): SignedHead {
+  const head = signedHead.run(db, null);
+  if (head === undefined) throw notSigned('No head of this log has been signed yet.');
+  return head;
+}
+
+const notSigned = (message: string): Failure =>
+  new Failure(EXIT.no, 'not-signed-yet', message, 'A running server signs: start one, or ask it with --url.');
 
 const here = (db: Database): ReadSide =>
   new ReadSide(db, { run: async (read, input) => read.run(db, input) } as ReaderPool);

@@ -20,8 +20,17 @@ export function auditServer(rest: Rest): Auditor {
       (await rest.get<never>(`/v1/memories/${encodeURIComponent(namespace)}/${encodeURIComponent(key)}/why`)).body,
     revert: async (operation, dry_run) =>
       (await rest.post<never>(`/v1/operations/${encodeURIComponent(operation)}/revert`, { dry_run })).body,
+    checkpoint: () => whole(rest.text('/v1/audit/checkpoint')),
+    publicKeys: () => whole(rest.text('/v1/audit/keys')),
+    proof: (position) => whole(rest.text(`/v1/audit/events/${position}/proof`)),
     close: () => undefined,
   };
+}
+
+async function whole(pieces: AsyncIterable<string>): Promise<string> {
+  let text = '';
+  for await (const piece of pieces) text += piece;
+  return text;
 }
 
 /** Server-sent events, taken up again where they broke off. */

@@ -1,11 +1,12 @@
 import { once } from 'node:events';
 import { Option, type Command } from 'commander';
 import type { ExportFilter, ExportTrailer } from '#audit-log';
-import type { Auditor } from '../audit/auditor.js';
+import { withAuditor } from '../audit/with-auditor.js';
 import { EXIT } from '../failure.js';
 import { takesTarget, whole } from '../options.js';
 import { count } from '../progress.js';
 import { answer, type Call, type Verb, type VerbGroup } from '../verb.js';
+import { proving } from './audit-proof.js';
 
 const ANY = Number.MAX_SAFE_INTEGER;
 const OPERATIONS = ['create', 'update', 'delete', 'restore', 'consolidate', 'publish', 'expire'];
@@ -40,7 +41,7 @@ const list: Verb = {
       .option('--limit <n>', 'entries of one page', whole(1, 1000), 50)
       .option('--cursor <cursor>', 'next_cursor of the page before'),
   run: (call) =>
-    audit(call, async (auditor, { lineOf }) => {
+    withAuditor(call, async (auditor, { lineOf }) => {
       const { order, limit, cursor } = call.options;
       const page = await auditor.list({ ...filterOf(call), order, limit, cursor });
       const more = page.next_cursor === null ? '' : `More: --cursor ${page.next_cursor}\n`;
@@ -55,7 +56,7 @@ const show: Verb = {
   example: 'abathur audit show 12',
   declare: (command) => takesTarget(command).argument('<position>', 'its place in the log', whole(0, ANY)),
   run: (call) =>
-    audit(call, async (auditor, { entryText }) => {
+    withAuditor(call, async (auditor, { entryText }) => {
       const event = await auditor.show(whole(0, ANY)(call.args[0]!));
       answer(call, event, entryText(event));
       return 0;
@@ -68,7 +69,7 @@ const follow: Verb = {
   example: 'abathur audit follow --type SessionStatusChanged',
   declare: (command) => takesFilter(command).option('--limit <n>', 'end after so many', whole(1, ANY)),
   run: (call) =>
-    audit(call, async (auditor, { lineOf }) => {
+    withAuditor(call, async (auditor, { lineOf }) => {
       const stop = new AbortController();
       for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort());
       let told = 0;
@@ -86,7 +87,7 @@ const exporting: Verb = {
   example: 'abathur audit export --out audit.ndjson',
   declare: (command) => takesTimes(command).option('--out <file>', 'write to this file; it is there when all of it is'),
   run: (call) =>
-    audit(call, async (auditor) => {
+    withAuditor(call, async (auditor) => {
       const { out } = call.options as { out?: string };
       const pieces = auditor.export(filterOf(call));
       if (out === undefined) {
@@ -111,7 +112,7 @@ const diff: Verb = {
       .option('--namespace-prefix <namespace>', 'only memories in this namespace and below')
       .option('--session-id <id>', 'only this session'),
   run: (call) =>
-    audit(call, async (auditor, { changeText }) => {
+    withAuditor(call, async (auditor, { changeText }) => {
       const [from, to] = call.args as [string, string];
       const { namespacePrefix: namespace_prefix, sessionId: session_id } = call.options;
       const changes = [];
@@ -131,7 +132,7 @@ const why: Verb = {
   declare: (command) =>
     takesTarget(command).argument('<namespace>', 'where it is').argument('<key>', 'how it is called there'),
   run: (call) =>
-    audit(call, async (auditor, { whyText }) => {
+    withAuditor(call, async (auditor, { whyText }) => {
       const [namespace, key] = call.args as [string, string];
       const found = await auditor.why(namespace, key);
       answer(call, found, whyText(found));
@@ -149,7 +150,7 @@ const revert: Verb = {
       .argument('<correlation_id>', 'of the operation; audit list shows it')
       .option('--dry-run', 'tell what would happen, and write nothing'),
   run: (call) =>
-    audit(call, async (auditor, { revertText }) => {
+    withAuditor(call, async (auditor, { revertText }) => {
       const result = await auditor.revert(call.args[0]!, call.options['dryRun'] === true);
       answer(call, result, revertText(result));
       return result.refused.length === 0 ? 0 : EXIT.no;
@@ -158,25 +159,9 @@ const revert: Verb = {
 
 export const auditing: VerbGroup = {
   name: 'audit',
-  description: 'Look into the log: list, follow and export it, compare, ask why, take back.',
-  verbs: [list, show, follow, exporting, diff, why, revert],
+  description: 'Look into the log: list, follow and export it, compare, ask why, take back, prove.',
+  verbs: [list, show, follow, exporting, diff, why, revert, ...proving],
 };
-
-type Telling = typeof import('../audit/tell.js');
-
-async function audit(call: Call, work: (auditor: Auditor, telling: Telling) => Promise<number>): Promise<number> {
-  const [{ target }, telling] = await Promise.all([import('../target.js'), import('../audit/tell.js')]);
-  const of = await target(call);
-  const auditor =
-    of.kind === 'server'
-      ? (await import('../audit/on-server.js')).auditServer(of.rest)
-      : (await import('../audit/on-file.js')).auditFile(of.path);
-  try {
-    return await work(auditor, telling);
-  } finally {
-    auditor.close();
-  }
-}
 
 const FILTERS = {
   after: 'after',

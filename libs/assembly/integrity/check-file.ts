@@ -1,0 +1,81 @@
+import { closeSync, openSync, readSync, statSync } from 'node:fs';
+import { sql, type Database } from '#storage';
+import { RESTORE, type Findings } from './report.js';
+
+/** SQLite's own check, the head of the file, and the tables themselves against those that the migrations make. */
+export function checkFile(db: Database, model: Database, findings: Findings): void {
+  for (const { integrity_check: line } of db.all<{ integrity_check: string }>(sql`PRAGMA integrity_check(1000)`)) {
+    if (line !== 'ok') findings.add({ where: 'the file', what: line, remedy: RESTORE });
+  }
+  checkHead(db, findings);
+  checkSchema(db, model, findings);
+}
+
+export function checkForeignKeys(db: Database, findings: Findings): void {
+  const rows = db.iterate<{ table: string; rowid: number | null; parent: string }>(
+    sql`SELECT "table", rowid, parent FROM pragma_foreign_key_check()`,
+  );
+  for (const { table, rowid, parent } of rows) {
+    findings.add({
+      where: `${table} ${rowid ?? ''}`.trimEnd(),
+      what: `refers to a row of ${parent} that is not there`,
+      remedy: 'Run the check of tables: it tells which of the two is wrong.',
+    });
+  }
+}
+
+/** What the head of every file of ours holds, and SQLite does not look at: bytes from here, in hexadecimal. */
+const HEAD: [offset: number, bytes: string][] = [
+  [0, Buffer.from('SQLite format 3\0').toString('hex')],
+  // Written and read as WAL, nothing reserved in a page, and the three fractions that never change.
+  [18, '020200402020'],
+  // Schema format 4, no default cache size, no auto-vacuum, UTF-8, no user version, no incremental vacuum, no application.
+  [44, '00000004'],
+  [52, '00000000'],
+  [56, '00000001'],
+  [60, '000000000000000000000000'],
+  [72, '00'.repeat(20)],
+];
+
+function checkHead({ path }: Database, findings: Findings): void {
+  const head = Buffer.alloc(100);
+  const file = openSync(path, 'r');
+  try {
+    readSync(file, head, 0, head.length, 0);
+  } finally {
+    closeSync(file);
+  }
+  const unfolded = (statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0) > 0;
+  for (const [offset, bytes] of HEAD) {
+    const found = head.subarray(offset, offset + bytes.length / 2).toString('hex');
+    // Before the first page has come out of the write-ahead log, some of it is not there yet.
+    if (found === bytes || (unfolded && /^0+$/.test(found))) continue;
+    findings.add({ where: `byte ${offset} of the file`, what: `is ${found} and should be ${bytes}`, remedy: RESTORE });
+  }
+}
+
+interface Item {
+  type: string;
+  name: string;
+  tbl_name: string;
+  sql: string | null;
+}
+
+/** Every table, index, view and trigger is spelled as the migrations spell it. */
+function checkSchema(db: Database, model: Database, findings: Findings): void {
+  const read = sql`SELECT type, name, tbl_name, sql FROM sqlite_schema
+                   WHERE name NOT GLOB 'sqlite_stat*' AND name NOT GLOB 'sqlite_sequence' ORDER BY type, name`;
+  const want = new Map(model.all<Item>(read).map((item) => [`${item.type} ${item.name}`, item]));
+  for (const item of db.all<Item>(read)) {
+    const name = `${item.type} ${item.name}`;
+    const made = want.get(name);
+    want.delete(name);
+    findings.checked += 1;
+    if (made === undefined) {
+      findings.add({ where: name, what: 'is made by no migration', remedy: 'If nobody made it on purpose, drop it.' });
+    } else if (made.sql !== item.sql || made.tbl_name !== item.tbl_name) {
+      findings.add({ where: name, what: 'is not as its migration makes it', remedy: RESTORE });
+    }
+  }
+  for (const name of want.keys()) findings.add({ where: name, what: 'is missing', remedy: RESTORE });
+}

@@ -1,0 +1,62 @@
+import { once } from 'node:events';
+import { Worker } from 'node:worker_threads';
+import { conflict, DomainError, type SerializedDomainError } from '#kernel';
+import type { IntegrityProgress } from './integrity.js';
+import type { IntegrityReport } from './report.js';
+
+type Message = { progress: IntegrityProgress } | { report: IntegrityReport } | { error: SerializedDomainError };
+
+/**
+ * Checks the database on a thread of its own, one run at a time: neither the event loop nor the pool of readers nor the
+ * writer waits for it.
+ */
+export class IntegrityWatch {
+  private worker: Worker | undefined;
+
+  constructor(private readonly path: string) {}
+
+  get running(): boolean {
+    return this.worker !== undefined;
+  }
+
+  async run(onProgress: (progress: IntegrityProgress) => void = () => undefined): Promise<IntegrityReport> {
+    this.refuseTwice();
+    const worker = new Worker(new URL('../integrity.thread.js', import.meta.url), { workerData: this.path });
+    this.worker = worker;
+    try {
+      return await this.reportOf(worker, onProgress);
+    } finally {
+      this.worker = undefined;
+    }
+  }
+
+  refuseTwice(): void {
+    if (!this.running) return;
+    throw conflict(
+      'integrity-running',
+      'A check of the database is under way already.',
+      'GET /v1/admin/integrity tells when it is through, and what it has found.',
+    );
+  }
+
+  /** Ends a run that is under way; it leaves nothing behind. */
+  async close(): Promise<void> {
+    await this.worker?.terminate();
+  }
+
+  private async reportOf(worker: Worker, onProgress: (progress: IntegrityProgress) => void): Promise<IntegrityReport> {
+    let report: IntegrityReport | undefined;
+    let refusal: DomainError | undefined;
+    worker.on('message', (message: Message) => {
+      if ('progress' in message) onProgress(message.progress);
+      else if ('report' in message) report = message.report;
+      else refusal = DomainError.from(message.error);
+    });
+    // An error of the thread rejects this; being ended from outside does not, and leaves no report.
+    await once(worker, 'exit');
+    if (refusal !== undefined) throw refusal;
+    if (report === undefined)
+      throw new DomainError('unavailable', 'shutting-down', 'The check was stopped.', { retry_after: 1 });
+    return report;
+  }
+}

@@ -1,0 +1,17 @@
+export { runApart } from './apart.js';
+export { Backups } from './backups.js';
+export { compareWithLog, type Comparison } from './compare.js';
+export { inspect, type Contents } from './inspect.js';
+export type { Knowledge } from './knowledge.js';
+export { asListed, type ListedBackup } from './listed.js';
+export type { Loss } from './loss.js';
+export { MANIFEST, readManifest, type Manifest, type Reason } from './manifest.js';
+export { pack, PACKING, unpack } from './packing.js';
+export { fenceOff, restoreInto, type Restored } from './restore.js';
+export { prepareLastGood, type PassedOver } from './rollback.js';
+export { Shelf, type Backup } from './shelf.js';
+export { stage, type Staged, type StageOptions } from './stage.js';
+export type { Report, Step } from './steps.js';
+export { takeBackup, type TakeOptions } from './take.js';
+export { runTask, type FromTask, type Task, type TaskKind, type Tasks } from './task.js';
+export { trimTo } from './trim.js';

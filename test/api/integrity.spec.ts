@@ -1,0 +1,80 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import Sqlite from 'better-sqlite3';
+import { client, startServer, type TestServer } from '../support/server.js';
+import { ended } from '../support/operations.js';
+
+describe('R-S8 POST /v1/admin/integrity', () => {
+  let server: TestServer;
+  let api: ReturnType<typeof client>;
+  beforeAll(async () => {
+    server = await startServer();
+    api = client(server);
+  });
+  afterAll(() => server.stop());
+
+  const check = async () => {
+    const { body, headers } = await api.post('/v1/admin/integrity').expect(202);
+    expect(headers['location']).toBe(`/v1/operations/${body.id}`);
+    return ended(server, body.id as string);
+  };
+
+  it('before the first check, nothing is said of one', async () => {
+    expect((await api.get('/v1/admin/integrity').expect(200)).body).toEqual({ running: false, last: null });
+    expect((await api.get('/health')).body.parts.integrity).toEqual({
+      status: 'ok',
+      details: { running: false, last_run: null },
+    });
+  });
+
+  it('checks everything, and tells it where operators look', async () => {
+    const operation = await check();
+    expect(operation).toMatchObject({ kind: 'integrity', status: 'succeeded', result: { ok: true } });
+    const { body } = await api.get('/v1/admin/integrity').expect(200);
+    expect(body).toEqual({ running: false, last: operation.result });
+    expect(body.last.checks).toHaveLength(6);
+    const { integrity } = (await api.get('/health').expect(200)).body.parts;
+    expect(integrity).toMatchObject({ status: 'ok', details: { last_run: body.last.finished_at } });
+    const { text } = await api.get('/metrics');
+    for (const name of ['sqlite', 'foreign-keys', 'chain', 'tables', 'words', 'vectors']) {
+      expect(text).toMatch(new RegExp(`^abathur_integrity_check_ok\\{check="${name}"\\} 1$`, 'm'));
+      expect(text).toMatch(
+        new RegExp(`^abathur_integrity_check_last_run_timestamp_seconds\\{check="${name}"\\} \\d+`, 'm'),
+      );
+    }
+  });
+
+  it('says what is wrong, and goes on answering', async () => {
+    await api
+      .put('/v1/memories/user:alice/coffee')
+      .send({ value: { likes: 'black' } })
+      .expect(201);
+    const db = new Sqlite(server.path);
+    db.exec(`UPDATE memory_entries SET created_by = 'nobody' WHERE namespace = 'user:alice'`);
+    db.close();
+    const { result } = (await check()) as { result: { ok: boolean; checks: { name: string; flaws: object[] }[] } };
+    expect(result.ok).toBe(false);
+    expect(result.checks.find(({ name }) => name === 'tables')!.flaws).toEqual([
+      {
+        where: expect.stringMatching(/^memory_entries \d+$/),
+        what: 'differs in created_by',
+        remedy: 'Rebuild it from the log: abathur projections rebuild memories.',
+      },
+    ]);
+    const health = await api.get('/health').expect(200);
+    expect(health.body).toMatchObject({
+      status: 'degraded',
+      parts: { integrity: { status: 'degraded', reason: 'the check of tables found 1 flaw' } },
+    });
+    expect((await api.get('/metrics')).text).toMatch(/^abathur_integrity_check_ok\{check="tables"\} 0$/m);
+    expect((await api.get('/health/ready')).status).toBe(200);
+    await api.get('/v1/memories/user:alice/coffee').expect(200);
+  });
+
+  it('is known after a restart', async () => {
+    const path = server.path;
+    await server.stop();
+    server = await startServer({ ABATHUR_DB_PATH: path });
+    api = client(server);
+    expect((await api.get('/v1/admin/integrity')).body.last).toMatchObject({ ok: false });
+  });
+});

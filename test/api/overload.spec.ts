@@ -1,0 +1,47 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { Database } from '#storage';
+import { client, startServer, type TestServer } from '../support/server.js';
+
+describe('A server that has more to do than it can', () => {
+  let server: TestServer;
+  beforeAll(async () => {
+    server = await startServer({ ABATHUR_BACKGROUND: 'off' });
+  });
+  afterAll(async () => {
+    expect(await server.stop()).toBe(0);
+  });
+
+  const write = (key: string): Promise<Response> =>
+    fetch(`${server.url}/v1/memories/user:crowd/${key}`, {
+      method: 'PUT',
+      headers: { 'content-type': 'application/json' },
+      body: '{"value":{"n":1}}',
+    });
+  const crowd = (name: string, size: number): Promise<Response[]> =>
+    Promise.all(Array.from({ length: size }, (_, n) => write(`${name}${n}`)));
+
+  it('R-O8 refuses what could only wait, keeps what it has let in, tells how it is, and recovers by itself', async () => {
+    const api = client(server);
+    const neighbour = Database.open({ path: server.path });
+    neighbour.exec('BEGIN IMMEDIATE');
+    const early = crowd('early', 100);
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+    const late = await crowd('late', 100);
+    await api.get('/health/live').expect(200);
+    await api.get('/metrics').expect(200);
+    neighbour.exec('ROLLBACK');
+    neighbour.close();
+
+    expect((await early).filter(({ status }) => status !== 201)).toEqual([]);
+    const refused = late.filter(({ status }) => status === 503);
+    expect(refused).toHaveLength(100);
+    for (const answer of refused) {
+      expect(answer.headers.get('retry-after')).toBe('1');
+      expect(answer.headers.get('content-type')).toMatch(/^application\/problem\+json/);
+      expect(await answer.json()).toMatchObject({ code: 'overloaded', status: 503 });
+    }
+    expect((await crowd('after', 100)).filter(({ status }) => status !== 201)).toEqual([]);
+    const { body } = await api.get('/v1/memories?namespace_prefix=user:crowd&limit=1000').expect(200);
+    expect((body.items as { key: string }[]).filter(({ key }) => key.startsWith('late'))).toEqual([]);
+  });
+});
