@@ -8,6 +8,7 @@ import { AuditorsController } from './auditors.controller.js';
 import { ContextController } from './context.controller.js';
 import { BackupsController } from './backups.controller.js';
 import { DocumentsController } from './documents.controller.js';
+import { ErasuresController } from './erasures.controller.js';
 import { HealthController, HOUSE } from './health.controller.js';
 import { Draining } from './http/draining.js';
 import { ProblemFilter } from './http/problem.filter.js';
@@ -47,6 +48,7 @@ export class ApiModule {
         IntegrityController,
         AuditorsController,
         BackupsController,
+        ErasuresController,
         HealthController,
       ],
       providers: [Draining, { provide: HOUSE, useValue: house }, { provide: APP_FILTER, useClass: ProblemFilter }],

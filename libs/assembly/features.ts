@@ -21,7 +21,7 @@ import { readRegistry } from '#storage';
 import { work } from '#work';
 import { activityProjector } from './activity.projector.js';
 import { contexts } from './context.js';
-import { erasures } from './erasure.js';
+import { erasures } from './erasure/erasure.js';
 import { provenanceProjector } from './provenance.projector.js';
 import { extractionReads } from './ended-sessions.js';
 import { outcomeReads } from './task-outcome.js';

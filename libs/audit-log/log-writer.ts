@@ -251,6 +251,14 @@ export const commitSum = ({ commit_id, fingerprint, answer, created_at }: Stored
 /** Under which commit a client's idempotency key is remembered. */
 export const commitIdOf = (idempotencyKey: string): string => `key:${idempotencyKey}`;
 
+/** Forgets what was answered under keys of these actors, whose names are part of the keys. */
+export function forgetAnswersOf(db: Database, actors: string[]): void {
+  for (const actor of actors) {
+    const from = commitIdOf(`${actor} `);
+    db.run(sql`DELETE FROM commits WHERE commit_id >= ${from} AND commit_id < ${`${from.slice(0, -1)}!`}`);
+  }
+}
+
 export const committedEvent = ({ stream, event_id, version, position }: Recorded): CommittedEvent => ({
   stream,
   event_id,

@@ -1,14 +1,14 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { DomainError } from '#kernel';
 import type { Synchronous } from '#storage';
-import { openToErase, purge, redact, scrub } from './erase.js';
+import { emptyLog, openToErase, purge, redact, scrub } from './erase.js';
 import type { ErasedRange, RowCounts } from './erasure.events.js';
 
 export interface EraseOrder {
   path: string;
   synchronous: Synchronous;
-  /** `redact`: from the log and the rows of its entries. `scrub`: from caches, and from between the rows. */
-  part: 'redact' | 'scrub';
+  /** `redact`: from the log, and the rows of its entries. `scrub`: from caches, and from between the rows. `empty`: the WAL. */
+  part: 'redact' | 'scrub' | 'empty';
   ranges: ErasedRange[];
 }
 
@@ -25,10 +25,11 @@ try {
   const db = openToErase(file);
   try {
     const counts: RowCounts = {};
-    if (part === 'redact') redact(db, ranges, counts, (done, total) => tell({ done, total }));
+    if (part === 'redact') await redact(db, ranges, counts, (done, total) => tell({ done, total }));
+    else if (part === 'empty') await emptyLog(db);
     else {
       purge(db, counts);
-      await scrub(db);
+      scrub(db);
     }
     tell({ counts });
   } finally {

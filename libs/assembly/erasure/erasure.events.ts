@@ -9,8 +9,8 @@ export interface Subject {
   id: string;
 }
 
-/** Entries of the log from the first to the last, and the hash that the last one has: which log this speaks of. */
-export type ErasedRange = [first: number, last: number, entry_hash: string];
+/** Entries of the log from the first to the last, and how the hashes of these two begin: which log this speaks of. */
+export type ErasedRange = [first: number, last: number, first_hash: string, last_hash: string];
 
 /** Rows by table. */
 export type RowCounts = Record<string, number>;
@@ -28,11 +28,12 @@ export type SubjectErased = DomainEvent<
     requested_at: string;
     entries: number;
     ranges: ErasedRange[];
+    /** Rows that were found, by table. */
     counts: RowCounts;
   }
 >;
 
-/** Everything that was ordered is gone from every place. */
+/** Everything that was ordered is gone from every place; how many rows were removed from each. */
 export type ErasureCompleted = DomainEvent<'ErasureCompleted', { erasure_id: string; result: RowCounts }>;
 
 export type ErasureEvent = SubjectErased | ErasureCompleted;

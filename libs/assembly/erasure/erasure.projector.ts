@@ -13,12 +13,12 @@ export const erasuresProjector = projector<ErasureEvent>('erasures', {
             counts)
           VALUES (${position}, ${data.erasure_id}, ${data.subject_kind}, ${data.subject_ref}, ${data.reason},
             ${data.requested_by}, ${data.requested_at}, ${data.entries}, ${canonicalJson(data.counts)})`,
-      sql`INSERT INTO erasure_ranges (erasure, first_position, last_position, entry_hash)
-          SELECT ${position}, value ->> 0, value ->> 1, value ->> 2
+      sql`INSERT INTO erasure_ranges (erasure, first_position, last_position, first_hash, last_hash)
+          SELECT ${position}, value ->> 0, value ->> 1, value ->> 2, value ->> 3
           FROM json_each(${canonicalJson(data.ranges)}) ORDER BY key`,
     ],
-    ErasureCompleted: ({ data, time }) => [
-      sql`UPDATE erasures SET completed_at = ${time}, result = ${canonicalJson(data.result)}
+    ErasureCompleted: ({ data, time, position }) => [
+      sql`UPDATE erasures SET completed_at = ${time}, completed_position = ${position}, result = ${canonicalJson(data.result)}
           WHERE erasure_id = ${data.erasure_id}`,
     ],
   },
