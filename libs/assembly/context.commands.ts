@@ -2,13 +2,14 @@ import { hash, randomUUID } from 'node:crypto';
 import { CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import { decideStep, isoTime, resolveAsOf, SqliteAuditLog, wasAnswered, type Decision } from '#audit-log';
 import type { Caller } from '#kernel';
-import { MEMORY_WORDS } from '#memories';
-import { Meaning } from '#search';
+import { MEMORY_WORDS, memorySearch } from '#memories';
+import { Meaning, type Halves } from '#search';
+import { sessionState } from '#sessions';
 import { ReadSide } from '#storage';
 import { taskAt } from '#work';
 import { context, contextOf, type ContextCommand } from './context.decider.js';
 import { PROMPT_FORMAT } from './context.prompt.js';
-import { contextNow, recordedContext, type Context } from './context.reads.js';
+import { contextNow, contextSearch, recordedContext, type Context, type ContextInput } from './context.reads.js';
 
 export interface SynthesisInput {
   session_id: string;
@@ -77,7 +78,19 @@ export class SynthesizeContextHandler implements ICommandHandler<SynthesizeConte
     const meaning = query === undefined ? undefined : await this.meaning.of(query, MEMORY_WORDS);
     const as_of = resolveAsOf(this.reads, asked.as_of, by.time);
     const moment = momentOf(asked.as_of, by.time);
-    return this.reads.scan(contextNow, { session_id, task_id, query, meaning, token_budget, as_of, moment });
+    const input = { session_id, task_id, query, meaning, token_budget, as_of, moment };
+    return this.reads.scan(contextNow, { ...input, halves: await this.halves(input) });
+  }
+
+  /**
+   * Which memories answer is found on two readers at once, a moment before the context is read: what one of them has become
+   * since, or that it has gone, the context itself sees.
+   */
+  private async halves({ session_id, query, meaning, as_of, moment }: ContextInput): Promise<Halves | undefined> {
+    if (query === undefined || moment === undefined) return undefined;
+    const session = this.reads.point(sessionState, { session_id, as_of });
+    const search = contextSearch(session, { query, meaning, as_of, moment });
+    return search && memorySearch.halves(this.reads, search);
   }
 
   /** Who says what task it is for, but not what to look for, looks for what the task says. */

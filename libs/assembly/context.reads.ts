@@ -1,6 +1,14 @@
 import { decodeCursor, notFound, namespace, toPage, type JsonObject, type Page } from '#kernel';
-import { memoriesById, newestTold, searchMemories, toldByKey, type Memory, type MemoryType } from '#memories';
-import { DEFAULT_WEIGHTS, type QueryMeaning } from '#search';
+import {
+  memoriesById,
+  memorySearch,
+  newestTold,
+  toldByKey,
+  type Memory,
+  type MemorySearchInput,
+  type MemoryType,
+} from '#memories';
+import { DEFAULT_WEIGHTS, type Halves, type QueryMeaning } from '#search';
 import { candidates as namesOf, scopeOf, sessionState, type SessionWithState } from '#sessions';
 import { and, defineRead, sql, type Reader } from '#storage';
 import { checkpointsPage, taskAt, taskStatePage, type Checkpoint, type Task, type TaskStateEntry } from '#work';
@@ -13,6 +21,8 @@ export interface ContextInput {
   query?: string;
   /** What the query means, when there is something that knows it. */
   meaning?: QueryMeaning;
+  /** What the query has found already, see {@link contextSearch}. */
+  halves?: Halves;
   token_budget: number;
   as_of?: number;
   /** By which memories have expired or not, ISO-8601 UTC; left out, the time of the entry at `as_of`. */
@@ -331,7 +341,7 @@ type MemoriesInput = Omit<ContextInput, 'moment'> & { moment: string; namespaces
 
 /** Memories that may be told: what answers the query first, then the newest of each part in turn. */
 function memoryCandidates(db: Reader, input: MemoriesInput): Known {
-  const scopes = MEMORY_SCOPES.filter((scope) => input.namespaces[scope] !== null);
+  const scopes = scopesOf(input.namespaces);
   if (scopes.length === 0) return { candidates: [], memories: new Map(), shadowed: [] };
   const found = searched(db, input, scopes);
   const scores = new Map(found.map(({ id, score }) => [id, score]));
@@ -345,23 +355,44 @@ function memoryCandidates(db: Reader, input: MemoriesInput): Known {
   };
 }
 
-function searched(db: Reader, { query, meaning, as_of, moment, namespaces }: MemoriesInput, scopes: MemoryScope[]) {
+function searched(db: Reader, input: MemoriesInput, scopes: MemoryScope[]) {
+  const { query, halves } = input;
   if (query === undefined) return [];
-  const { results } = searchMemories.run(db, {
-    query,
-    meaning,
-    mode: 'hybrid',
-    fusion: 'weighted',
-    weights: DEFAULT_WEIGHTS,
-    limit: FOUND,
-    threshold: LEAST_SCORE,
-    explain: false,
-    namespaces: scopes.map((scope) => namespaces[scope]!),
-    as_of,
-    now: moment,
-  });
+  const { results } = memorySearch.whole.run(db, { ...searchInput({ ...input, query }, scopes), halves });
   return results.filter(({ score }) => score >= LEAST_SHARE * results[0]!.score);
 }
+
+type SearchedFor = Pick<MemoriesInput, 'meaning' | 'as_of' | 'moment' | 'namespaces'> & { query: string };
+
+const searchInput = (
+  { query, meaning, as_of, moment, namespaces }: SearchedFor,
+  scopes: MemoryScope[],
+): MemorySearchInput => ({
+  query,
+  meaning,
+  mode: 'hybrid',
+  fusion: 'weighted',
+  weights: DEFAULT_WEIGHTS,
+  limit: FOUND,
+  threshold: LEAST_SCORE,
+  explain: false,
+  namespaces: scopes.map((scope) => namespaces[scope]!),
+  as_of,
+  now: moment,
+});
+
+/** The search of a context by itself, so that its halves can be found side by side before the rest is read. */
+export function contextSearch(
+  session: SessionWithState,
+  asked: Omit<SearchedFor, 'namespaces'>,
+): MemorySearchInput | undefined {
+  const namespaces = namespacesOf(session);
+  const scopes = scopesOf(namespaces);
+  return scopes.length === 0 ? undefined : searchInput({ ...asked, namespaces }, scopes);
+}
+
+const scopesOf = (namespaces: Context['namespaces']): MemoryScope[] =>
+  MEMORY_SCOPES.filter((scope) => namespaces[scope] !== null);
 
 /** The newest memories of each part; with a query, episodes are only those that answer it. */
 function newestOf(db: Reader, { query, as_of, moment, namespaces }: MemoriesInput, scopes: MemoryScope[]): Memory[][] {

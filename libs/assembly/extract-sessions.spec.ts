@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { decideStep } from '#audit-log';
+import { decideStep, planStep, whyOf } from '#audit-log';
 import { DomainError } from '#kernel';
-import { memory } from '#memories';
+import { memory, memoryStream } from '#memories';
 import { Operations } from '#operations';
 import type { OllamaChat } from '#search';
 import { session, type NewSessionEvent, type SessionStatus } from '#sessions';
@@ -9,6 +9,7 @@ import { ReadSide, sql, type Read } from '#storage';
 import { Log } from '#telemetry';
 import { caller, openTestHouse, type TestHouse } from '../../test/support/house.js';
 import { extractSessions } from './extract-sessions.js';
+import { planRevert } from './features.js';
 
 interface Row {
   id: number;
@@ -142,6 +143,42 @@ describe('R-M13 When a session terminates', () => {
         { namespace: 'user:alice:facts:barista', key: 'language' },
       ],
     });
+  });
+
+  it('R-A4 they are traced to the turns that they were made of, and nobody can claim the turns of others', async () => {
+    await lived();
+    await turns();
+    const why = (namespace: string, key: string) =>
+      house
+        .ask(whyOf, { stream: memoryStream(namespace, key) })
+        .came_from.filter(({ relation }) => relation === 'extracted_from');
+    expect(why('user:alice:sessions', 's1')).toMatchObject([
+      { kind: 'session', session_id: 's1', position: 2 },
+      { kind: 'session', session_id: 's1', position: 4 },
+    ]);
+    await execute(open('s2', 'mallory'));
+    const metadata = { extracted_from: { session_id: 's2', positions: [2] } };
+    const claim = { namespace: 'user:mallory', key: 'claim', value: {}, metadata, session_id: 's2' };
+    await execute(decideStep(memory, { type: 'WriteMemory', mode: 'put', ...claim }));
+    expect(why('user:mallory', 'claim')).toEqual([]);
+  });
+
+  it('R-A6 a run is taken back as one, and does not happen again', async () => {
+    await lived();
+    await turns();
+    const [{ id: operation }] = house.db.all<{ id: string }>(
+      sql`SELECT operation_id AS id FROM operations WHERE kind = 'sessions.extract'`,
+    ) as [{ id: string }];
+    await house.log.execute({
+      caller: caller({ correlation_id: 'undo', causation_id: operation }),
+      steps: [planStep(planRevert, { operation, by: 'undo', dry_run: false })],
+    });
+    const left = (): unknown[] =>
+      house.db.all(sql`SELECT key FROM memory_entries WHERE replaced_at IS NULL AND is_deleted = 0`);
+    expect(left()).toEqual([]);
+    house.db.exec(`DELETE FROM reactions`);
+    await turns();
+    expect(left()).toEqual([]);
   });
 
   it('that happens once, also by two workers at once, and after a crash that lost the place', async () => {

@@ -54,19 +54,21 @@ const jobs: Job[] = [
     name: 'scan-duplicates',
     description: 'Looks for memories that repeat or contradict each other, and flags them.',
     schedule: '20 3 * * *',
-    run: (house, report, { id, dry_run }) => runDuplicateScan(house, { operation: id, dry_run, report }),
+    run: (house, report, { id, dry_run, signal }) =>
+      runDuplicateScan(house, { operation: id, dry_run, report, signal }),
   },
   {
     name: 'consolidate-episodes',
     description: 'Puts episodes older than 30 days into summaries.',
     schedule: '40 3 * * 1',
-    run: (house, report, { id, dry_run }) => runEpisodicConsolidation(house, { operation: id, dry_run, report }),
+    run: (house, report, { id, dry_run, signal }) =>
+      runEpisodicConsolidation(house, { operation: id, dry_run, report, signal }),
   },
   {
     name: 'archive-memories',
     description: 'Takes episodes out of lists and searches that nobody has written for half a year.',
     schedule: '50 3 1 * *',
-    run: (house, report, { id, dry_run }) => runArchive(house, { operation: id, dry_run, report }),
+    run: (house, report, { id, dry_run, signal }) => runArchive(house, { operation: id, dry_run, report, signal }),
   },
 ];
 

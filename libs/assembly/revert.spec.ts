@@ -99,6 +99,17 @@ describe('R-A6 What was done under one correlation id', () => {
       expect(causes).toEqual([{ causation_id: 'x' }]);
     });
 
+    it('R-M10 comes back when it had faded, and begins another life', async () => {
+      await did('brief', write('brief', 1, { memory_type: 'episodic', ttl_seconds: 60 }));
+      const time = new Date(Date.parse(caller().time) + 3_600_000).toISOString();
+      const fade = { type: 'ExpireMemory', namespace: 'user:alice', key: 'brief', version: 1, reason: 'ttl' } as const;
+      await house.log.execute({ caller: caller({ correlation_id: 'sweep', time }), steps: [decideStep(memory, fade)] });
+      expect(typesOf('sweep')).toEqual(['MemoryExpired']);
+      expect(held('brief')).toBeNull();
+      expect(await revert('sweep', 'r')).toMatchObject({ refused: [] });
+      expect(held('brief')).toBe(1);
+    });
+
     it('is taken back once: the second time there is nothing to do', async () => {
       await revert('x', 'r');
       const before = position();

@@ -46,6 +46,7 @@ export { diffOf, type Change, type DiffInput, type Snapshot, type Snapshots } fr
 export {
   dependsOn,
   provenanceRows,
+  TURN_OF_SESSION,
   whyOf,
   type LifeEvent,
   type Link,

@@ -7,6 +7,13 @@ export type Source = { relation: string } & (
   { stream: string; version?: number; position?: never } | { position: number; stream?: never }
 );
 
+/** A relation to an entry of the session in which something was written; an entry of anything else does not count. */
+export const TURN_OF_SESSION = 'extracted_from';
+
+/** Anybody may say in metadata what a memory was extracted from: that it is a turn of its session, the log has to confirm. */
+const IS_TRUE = sql`(p.relation <> ${TURN_OF_SESSION}
+    OR s.stream = 'session:' || replace(replace(e.session_id, '%', '%25'), ':', '%3A'))`;
+
 /** For event types that make something of something else: what of. Said by the feature, in one place. */
 export type Provenance = Record<string, (event: Recorded) => Source[]>;
 
@@ -130,7 +137,7 @@ const sourcesOf = (db: Reader, stream: string): Step[] =>
           p.source_position AS position, p.position AS said_at, e.correlation_id AS operation
         FROM provenance p JOIN audit e ON e.position = p.position
           LEFT JOIN audit s ON s.position = p.source_position
-        WHERE p.stream = ${stream} AND coalesce(p.source_stream, s.stream) IS NOT NULL
+        WHERE p.stream = ${stream} AND coalesce(p.source_stream, s.stream) IS NOT NULL AND ${IS_TRUE}
         ORDER BY p.position, p.id LIMIT ${MAX_LINKS + 1}`,
   );
 
@@ -161,7 +168,7 @@ const madeOf = (db: Reader, stream: string): Step[] =>
       db.all<Step>(
         sql`SELECT p.relation, p.stream, NULL AS version, p.position, p.position AS said_at, e.correlation_id AS operation
             FROM audit s JOIN provenance p ON p.source_position = s.position JOIN audit e ON e.position = p.position
-            WHERE s.stream = ${stream} ORDER BY p.position LIMIT ${MAX_LINKS + 1}`,
+            WHERE s.stream = ${stream} AND ${IS_TRUE} ORDER BY p.position LIMIT ${MAX_LINKS + 1}`,
       ),
     );
 
@@ -178,8 +185,9 @@ export function dependsOn(db: Reader, own: Recorded[]): number[] {
   );
   const byEntry = own.flatMap(({ position: source }) =>
     db.all<{ position: number; made: string; version: null }>(
-      sql`SELECT position, stream AS made, NULL AS version FROM provenance
-          WHERE source_position = ${source} AND stream <> ${stream} LIMIT ${MAX_LINKS}`,
+      sql`SELECT p.position, p.stream AS made, NULL AS version
+          FROM provenance p JOIN audit e ON e.position = p.position JOIN audit s ON s.position = p.source_position
+          WHERE p.source_position = ${source} AND p.stream <> ${stream} AND ${IS_TRUE} LIMIT ${MAX_LINKS}`,
     ),
   );
   return [...byThing, ...byEntry]

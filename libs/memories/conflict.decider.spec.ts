@@ -34,6 +34,20 @@ describe('R-M11 A conflict', () => {
     given(detected, resolved).when(report).thenNothing();
   });
 
+  it('is open again when it is found again after it had become outdated', () => {
+    const outdated: ConflictEvent = {
+      type: 'ConflictResolved',
+      data: { conflict_id: 'c', strategy: 'outdated', result: null },
+    };
+    given(detected, outdated)
+      .when(report)
+      .then({ type: 'ConflictReopened', data: { conflict_id: 'c' } });
+    given(detected, outdated, { type: 'ConflictReopened', data: { conflict_id: 'c' } })
+      .when(resolve)
+      .then(resolved);
+    given(detected, outdated).when(resolve).thenFails('conflict', 'conflict-resolved');
+  });
+
   it('is resolved once, and only when it was found', () => {
     given(detected).when(resolve).then(resolved);
     given(detected, resolved).when(resolve).thenFails('conflict', 'conflict-resolved');

@@ -7,7 +7,8 @@ export type ConflictCommand =
   | { type: 'ReopenConflict'; conflict_id: string };
 
 export interface ConflictState {
-  status: 'unknown' | 'open' | 'resolved';
+  /** `outdated` is open again when it is found again: a member has become what it was. */
+  status: 'unknown' | 'open' | 'resolved' | 'outdated';
 }
 
 export const conflict: Decider<ConflictCommand, ConflictEvent, ConflictState> = {
@@ -18,15 +19,19 @@ export const conflict: Decider<ConflictCommand, ConflictEvent, ConflictState> = 
   decide({ type, ...data }, { status }) {
     const { conflict_id } = data;
     if (type === 'ReportConflict') {
-      return status === 'unknown' ? [{ type: 'ConflictDetected', data: data as ConflictDetected['data'] }] : [];
+      if (status === 'unknown') return [{ type: 'ConflictDetected', data: data as ConflictDetected['data'] }];
+      return status === 'outdated' ? [{ type: 'ConflictReopened', data: { conflict_id } }] : [];
     }
     if (status === 'unknown') throw notFound('conflict', conflict_id);
     if (type === 'ReopenConflict')
       return status === 'open' ? [] : [{ type: 'ConflictReopened', data: { conflict_id } }];
-    if (status === 'resolved')
+    if (status !== 'open')
       throw conflictError('conflict-resolved', `Conflict ${conflict_id} is resolved.`, 'GET it to see how.');
     return [{ type: 'ConflictResolved', data: data as ConflictResolved['data'] }];
   },
 
-  evolve: (_, { type }) => ({ status: type === 'ConflictResolved' ? 'resolved' : 'open' }),
+  evolve(_, event) {
+    if (event.type !== 'ConflictResolved') return { status: 'open' };
+    return { status: event.data.strategy === 'outdated' ? 'outdated' : 'resolved' };
+  },
 };

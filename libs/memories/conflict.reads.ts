@@ -59,14 +59,15 @@ export const conflictById = defineRead('conflicts.by-id', (db, id: string): Conf
   return toConflict(row);
 });
 
-/** Which of these are known, and how they stand. */
-export const conflictStatuses = defineRead('conflicts.statuses', (db, ids: string[]): [string, 'open' | 'resolved'][] =>
+/** Which of these need no further look: settled by somebody, and not closed because they were none for a while. */
+export const settledConflicts = defineRead('conflicts.settled', (db, ids: string[]): string[] =>
   db
-    .all<Pick<Conflict, 'id' | 'status'>>(
-      sql`SELECT conflict_id AS id, status FROM memory_conflicts
-          WHERE conflict_id IN (SELECT value FROM json_each(${JSON.stringify(ids)}))`,
+    .all<{ id: string }>(
+      sql`SELECT conflict_id AS id FROM memory_conflicts
+          WHERE conflict_id IN (SELECT value FROM json_each(${JSON.stringify(ids)}))
+            AND status = 'resolved' AND strategy <> 'outdated'`,
     )
-    .map(({ id, status }) => [id, status]),
+    .map(({ id }) => id),
 );
 
 /** Open conflicts of which a member has been written, deleted or set aside since. */
@@ -91,7 +92,7 @@ export const outdatedConflicts = defineRead(
   },
 );
 
-export const conflictReads = [conflictsPage, conflictById, conflictStatuses, outdatedConflicts];
+export const conflictReads = [conflictsPage, conflictById, settledConflicts, outdatedConflicts];
 
 const toConflict = ({ position: _, members, result, ...row }: ConflictRow): Conflict => ({
   ...row,

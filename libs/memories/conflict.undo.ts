@@ -8,7 +8,7 @@ export const conflictUndoes: Undoes<ConflictEvent> = {
   ConflictDetected: () => ({ keep: 'that they are in conflict was found' }),
   ConflictResolved: ({ data: { conflict_id } }, { states, later }) => {
     const { before, now } = states(conflict);
-    if (now.status !== 'resolved' || before.status === 'resolved') return { keep: 'it stands as it did before' };
+    if (now.status === 'open' || before.status !== 'open') return { keep: 'it stands as it did before' };
     const because = later();
     if (because.length > 0) return { refuse: `conflict ${conflict_id} was dealt with since`, because };
     return { take: decideStep(conflict, { type: 'ReopenConflict', conflict_id }), what: 'it is open again' };

@@ -6,7 +6,7 @@ import type { ReadSide } from '#storage';
 import { arbitrate } from './arbiter.js';
 import { conflict } from './conflict.decider.js';
 import type { ConflictKind, Resolution, Strategy } from './conflict.events.js';
-import { conflictStatuses, outdatedConflicts } from './conflict.reads.js';
+import { settledConflicts, outdatedConflicts } from './conflict.reads.js';
 import { scanConflicts, type FoundConflict } from './conflict-scan.js';
 import { memory, type MemoryCommand } from './memory.decider.js';
 import type { MemoryRef } from './memory.events.js';
@@ -85,7 +85,7 @@ export async function consolidate(
   const scan = await scanConflicts(reads, { namespace_prefix, model: trainedOnly(ports.model()) }, (scanned) =>
     report({ done: 0, total: scanned }),
   );
-  const fresh = await withoutResolved(reads, scan.conflicts);
+  const fresh = await withoutSettled(reads, scan.conflicts);
   const result: ConsolidationResult = {
     dry_run,
     scanned: scan.scanned,
@@ -116,10 +116,10 @@ export async function consolidate(
 const trainedOnly = (model: EmbeddingModel | undefined): EmbeddingModel | undefined =>
   model?.name.startsWith('abathur-local') ? undefined : model;
 
-async function withoutResolved(reads: ReadSide, conflicts: FoundConflict[]): Promise<FoundConflict[]> {
+async function withoutSettled(reads: ReadSide, conflicts: FoundConflict[]): Promise<FoundConflict[]> {
   const ids = conflicts.map(({ conflict_id }) => conflict_id);
-  const statuses = new Map(await reads.scan(conflictStatuses, ids));
-  return conflicts.filter(({ conflict_id }) => statuses.get(conflict_id) !== 'resolved');
+  const settled = new Set(await reads.scan(settledConflicts, ids));
+  return conflicts.filter(({ conflict_id }) => !settled.has(conflict_id));
 }
 
 async function closeOutdated(

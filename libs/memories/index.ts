@@ -43,7 +43,7 @@ export { compare, statementOf, type Verdict } from './statement.js';
 export { expireEnded } from './expire.js';
 export { memory, memoryStream, memoryWith } from './memory.decider.js';
 export { MEMORY_TYPES, type MemoryEvent, type MemoryType } from './memory.events.js';
-export { MEMORY_WORDS, searchMemories, type MemorySearchAnswer } from './memory.search.js';
+export { MEMORY_WORDS, memorySearch, type MemorySearchAnswer, type MemorySearchInput } from './memory.search.js';
 export {
   memoriesById,
   memoryAt,

@@ -34,4 +34,12 @@ describe('What a version of a memory was made of', () => {
     ]);
     expect(sources({}, { learned_from: 'everything' })).toEqual([]);
   });
+
+  it('R-M13 is the turns of its session, earlier than itself', () => {
+    const extracted_from = { session_id: 's1', positions: [2, 6, 7, 99, -1, 'x', 2.5] };
+    const turn = (position: number) => ({ relation: 'extracted_from', position });
+    expect(sources({ session_id: 's1' }, { extracted_from: extracted_from as never })).toEqual([turn(2), turn(6)]);
+    expect(sources({ session_id: 's2' }, { extracted_from: extracted_from as never })).toEqual([]);
+    expect(sources({ session_id: null }, { extracted_from: { positions: [2] } as never })).toEqual([]);
+  });
 });

@@ -247,15 +247,19 @@ export interface NewestInput extends Moment {
  * only of a few more than are wanted, and of all when too many of those may not be told.
  */
 export function newestTold(db: Reader, { namespaces, limit, ...filter }: NewestInput): Memory[] {
+  const conditions = and(memoryConditions({ ...filter, include_ended: true, include_superseded: true }));
+  const newestFirst = sql`ORDER BY updated_at DESC, id DESC`;
   const idsOf = (most: number): Sql => {
-    const each = namespaces.map((namespace) => {
-      const conditions = [
-        entirely(namespace),
-        ...memoryConditions({ ...filter, include_ended: true, include_superseded: true }),
-      ];
-      return sql`SELECT id, updated_at FROM memory_entries m WHERE ${and(conditions)}`;
+    const each = namespaces.flatMap((namespace) => {
+      const { prefix, from, to } = below(namespace);
+      // In the namespace itself the index has them in this order; what lies below it has to be sorted.
+      return [sql`namespace = ${prefix}`, sql`namespace >= ${from} AND namespace < ${to}`].map(
+        (place) =>
+          sql`SELECT * FROM (SELECT id, updated_at FROM memory_entries m WHERE ${place} AND ${conditions}
+              ${newestFirst} LIMIT ${most})`,
+      );
     });
-    return sql`${join(each, ' UNION ALL ', 'SELECT 0, 0')} ORDER BY updated_at DESC, id DESC LIMIT ${most}`;
+    return sql`${join(each, ' UNION ALL ', 'SELECT 0, 0')} ${newestFirst} LIMIT ${most}`;
   };
   const told = (most: number): { memories: Memory[]; looked: number } => {
     const rows = db.all<MemoryRow & { told: number }>(

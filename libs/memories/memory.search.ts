@@ -64,12 +64,14 @@ type Filter = Pick<
 
 function memoryCorpus(db: Reader, filter: Filter): Corpus {
   const where = and(memoryConditions(filter));
+  const ranges = entryRanges(filter);
   return {
     ...MEMORY_WORDS,
     table: 'memory_entries m',
     row: 'm',
     where,
-    entries: entryConditions(filter),
+    entries: sql`(${join(ranges, ' OR ', '0')})`,
+    ranges,
     narrowed:
       filter.visible !== undefined ||
       filter.namespace_prefix !== undefined ||
@@ -92,17 +94,15 @@ function memoryCorpus(db: Reader, filter: Filter): Corpus {
   };
 }
 
-/** What stands in the search entries, too. */
-function entryConditions({ namespace_prefix, namespaces, memory_type, visible }: Filter): Sql {
-  const conditions = [];
-  if (namespace_prefix === undefined && namespaces === undefined) conditions.push(sql`e.source = 'memory'`);
-  // The + keeps SQLite from preferring the index on the source, which narrows nothing.
-  else conditions.push(sql`+e.source = 'memory'`);
-  if (namespace_prefix !== undefined) conditions.push(entryIn(namespace_prefix));
-  if (namespaces !== undefined) conditions.push(sql`(${join(namespaces.map(entryIn), ' OR ', '0')})`);
-  if (visible !== undefined) conditions.push(seesNamespace(visible, 'e.namespace'));
-  if (memory_type !== undefined) conditions.push(sql`e.memory_type = ${memory_type}`);
-  return and(conditions);
+/** What of the filter stands in the search entries, too: one range of namespaces each. Nothing else has a namespace. */
+function entryRanges({ namespace_prefix, namespaces, memory_type, visible }: Filter): Sql[] {
+  const everywhere: Sql[] = [];
+  if (visible !== undefined) everywhere.push(seesNamespace(visible, 'e.namespace'));
+  if (memory_type !== undefined) everywhere.push(sql`e.memory_type = ${memory_type}`);
+  if (namespace_prefix !== undefined && namespaces !== undefined) everywhere.push(entryIn(namespace_prefix));
+  const within = namespaces ?? (namespace_prefix === undefined ? undefined : [namespace_prefix]);
+  if (within === undefined) return [and([sql`e.source = 'memory'`, ...everywhere])];
+  return within.map((prefix) => and([entryIn(prefix), ...everywhere]));
 }
 
 /** One range that the index can walk. */

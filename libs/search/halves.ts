@@ -2,7 +2,7 @@ import { defineRead, type AnyRead, type Read, type Reader, type ReadSide } from 
 import { findMeaning, findWords, type Corpus, type Halves, type TextQuery } from './search.js';
 
 /** Below so many vectors two more trips to a reader cost more than a second reader saves. */
-const WORTH_IT = 20_000;
+const WORTH_IT = 5_000;
 
 /** A search as a read, and the same with its halves found side by side on two readers. */
 export interface HalvedSearch<Input extends TextQuery, Answer> {
@@ -10,6 +10,8 @@ export interface HalvedSearch<Input extends TextQuery, Answer> {
   /** The whole and its halves, for the threads. */
   reads: AnyRead[];
   ask(readers: Pick<ReadSide, 'scan'>, input: Input): Promise<Answer>;
+  /** The halves alone, for a read that searches among other things; nothing where that is not worth it. */
+  halves(readers: Pick<ReadSide, 'scan'>, input: Input): Promise<Halves | undefined>;
 }
 
 export function halved<Input extends TextQuery, Answer>(
@@ -20,17 +22,18 @@ export function halved<Input extends TextQuery, Answer>(
   const meaning = defineRead(`${whole.name}.meaning`, (db, input: Input) =>
     findMeaning(db, corpusOf(db, input), input),
   );
+  const halves = async (readers: Pick<ReadSide, 'scan'>, input: Input): Promise<Halves | undefined> => {
+    if (input.mode !== 'hybrid' || (input.meaning?.model.vectors ?? 0) < WORTH_IT) return undefined;
+    const [found, near] = await Promise.all([
+      readers.scan(words, { ...input, meaning: undefined }),
+      readers.scan(meaning, input),
+    ]);
+    return { words: found, meaning: near };
+  };
   return {
     whole,
     reads: [whole, words, meaning],
-    ask: async (readers, input) => {
-      if (input.mode !== 'hybrid' || (input.meaning?.model.vectors ?? 0) < WORTH_IT) return readers.scan(whole, input);
-      const [found, near] = await Promise.all([
-        readers.scan(words, { ...input, meaning: undefined }),
-        readers.scan(meaning, input),
-      ]);
-      const halves: Halves = { words: found, meaning: near };
-      return readers.scan(whole, { ...input, halves });
-    },
+    halves,
+    ask: async (readers, input) => readers.scan(whole, { ...input, halves: await halves(readers, input) }),
   };
 }

@@ -38,6 +38,7 @@ export {
   type Corpus,
   type Found,
   type Fusion,
+  type Halves,
   type SearchMode,
   type TextQuery,
   type WordHalf,

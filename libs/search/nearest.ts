@@ -19,8 +19,8 @@ export interface NearestQuery {
   k: number;
   /** Condition over `search_entries AS e`: who may be found. */
   where: Sql;
-  /** The part of it that an index answers, where there is one: it decides whether few enough pass to be scanned. */
-  indexed?: Sql;
+  /** How many entries pass, if at most so many: it decides whether they are scanned. Left out when nothing can tell. */
+  passing?: (most: number) => number | undefined;
 }
 
 export interface Nearest {
@@ -61,19 +61,9 @@ export function nearest(db: Reader, query: NearestQuery): Nearest {
       ?.count ?? 0;
   if (count === 0) return { entries: [], plan: 'empty' };
   const search: Search = { ...query, unit: bytes(unit), code: signCode(unit), count };
-  const few =
-    count <= SMALL_SCAN ? count : countUpTo(db, query.indexed, Math.max(SMALL_SCAN, Math.floor(count / SCAN_COST)));
+  const few = count <= SMALL_SCAN ? count : query.passing?.(Math.max(SMALL_SCAN, Math.floor(count / SCAN_COST)));
   if (few !== undefined) return scan(db, search, few);
   return candidates(db, search) ?? scan(db, search, count);
-}
-
-/** How many entries pass, when an index tells and they are at most `most`. */
-function countUpTo(db: Reader, indexed: Sql | undefined, most: number): number | undefined {
-  if (indexed === undefined) return undefined;
-  const { found } = db.one<{ found: number }>(
-    sql`SELECT count(*) AS found FROM (SELECT 1 FROM search_entries e WHERE ${indexed} LIMIT ${most + 1})`,
-  )!;
-  return found <= most ? found : undefined;
 }
 
 /** Every entry that passes, ranked by code; exact for the best. Complete by construction. */

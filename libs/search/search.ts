@@ -1,10 +1,10 @@
-import { and, sql, type Reader, type Sql } from '#storage';
+import { and, join, sql, type Reader, type Sql } from '#storage';
 import { closeness, type QueryMeaning } from './embeddings.js';
 import { byScore, fuseRanks, fuseWeighted, type Fused, type Weights } from './fuse.js';
 import { asksQuestion, shareWithNeighbours, type Place, type Shared } from './neighbours.js';
 import { nearest } from './nearest.js';
 import { WordScorer, type CorpusStatistics, type WordScore } from './word-score.js';
-import { matchAny, queryWords, type QueryWord } from './words.js';
+import { matchAny, queryWords, spellingsOf, type QueryWord } from './words.js';
 
 export type SearchMode = 'hybrid' | 'semantic' | 'keyword';
 export type Fusion = 'weighted' | 'rrf';
@@ -49,6 +49,8 @@ export interface Corpus {
   entries: Sql;
   /** Whether that is more than the source, so that an index may leave few. */
   narrowed: boolean;
+  /** The same as `entries` by pieces, each one range of an index, so that those who pass can be counted. */
+  ranges: Sql[];
   /** Whether `where` asks for more than `entries`. */
   needsRow: boolean;
   /** Whether the past is searched, where entries that were replaced since count, too. */
@@ -77,7 +79,7 @@ const KEPT = 50;
 
 /** The best texts for a query: words and meaning found apart, joined, and shared with their neighbours. */
 export function searchTexts(db: Reader, given: Corpus, query: TextQuery): Found[] {
-  const corpus = { ...given, texts: remembered(given.texts) };
+  const corpus = counting(db, { ...given, texts: remembered(given.texts) });
   const { words, meaning } = query.halves ?? {
     words: findWords(db, corpus, query),
     meaning: findMeaning(db, corpus, query),
@@ -114,11 +116,21 @@ export function searchTexts(db: Reader, given: Corpus, query: TextQuery): Found[
 
 /** The half of a search that words find. */
 export const findWords = (db: Reader, corpus: Corpus, { mode, query, limit }: TextQuery): WordHalf =>
-  mode === 'semantic' ? NOTHING : byWords(db, corpus, query, Math.max(KEPT, limit));
+  mode === 'semantic' ? NOTHING : byWords(db, counting(db, corpus), query, Math.max(KEPT, limit));
 
 /** The half of a search that meaning finds. */
 export const findMeaning = (db: Reader, corpus: Corpus, { mode, meaning, limit }: TextQuery): Scores =>
-  mode === 'keyword' || meaning === undefined ? NONE : byMeaning(db, corpus, meaning, Math.max(KEPT, limit));
+  mode === 'keyword' || meaning === undefined
+    ? NONE
+    : byMeaning(db, counting(db, corpus), meaning, Math.max(KEPT, limit));
+
+/** A corpus that knows how many of its entries pass. */
+interface Counting extends Corpus {
+  passing: PassingUpTo;
+}
+
+const counting = (db: Reader, corpus: Corpus | Counting): Counting =>
+  'passing' in corpus ? corpus : { ...corpus, passing: passingUpTo(db, corpus) };
 
 /** Asks for each text once. */
 function remembered(texts: Corpus['texts']): Corpus['texts'] {
@@ -137,7 +149,7 @@ const NONE: Scores = new Map();
 const NOTHING: WordHalf = { scores: NONE, matched: new Map() };
 
 /** FTS5 finds and sorts roughly, the word score decides. */
-function byWords(db: Reader, corpus: Corpus, query: string, kept: number): WordHalf {
+function byWords(db: Reader, corpus: Counting, query: string, kept: number): WordHalf {
   const asked = queryWords(query);
   if (asked.length === 0) return NOTHING;
   const statistics = statisticsOf(db, corpus);
@@ -169,7 +181,7 @@ const COMMON = 5_000;
  */
 function withRareWords(
   asked: QueryWord[],
-  { textsWith }: CorpusStatistics,
+  { texts, textsWith }: CorpusStatistics,
   scorer: WordScorer,
   best: (...expressions: string[]) => Scored[],
   kept: number,
@@ -177,7 +189,10 @@ function withRareWords(
   const common = asked.filter(({ term }) => textsWith(term) > COMMON);
   const rare = asked.filter((word) => !common.includes(word));
   if (common.length === 0 || rare.length === 0) return undefined;
-  const scored = best(`(${matchAny(rare)}) AND (${matchAny(common)})`, matchAny(rare));
+  // What most texts have orders nothing, and FTS5 goes through all of them to find that out.
+  const telling = common.filter(({ term }) => textsWith(term) <= texts / 2);
+  const both = telling.length === 0 ? [] : [`(${matchAny(rare)}) AND (${matchAny(telling)})`];
+  const scored = best(...both, matchAny(rare));
   const last = scored.length < kept ? 0 : scored.at(-1)!.score;
   return last >= scorer.most(common) ? scored : undefined;
 }
@@ -190,13 +205,13 @@ const FEW = 5_000;
  * match costs more than to rank them all: so either those who pass are listed first, or the best are looked up afterwards
  * and, when too few of them pass, all. The answer is the same.
  */
-function wordCandidates(db: Reader, corpus: Corpus, expression: string, wanted: number): number[] {
+function wordCandidates(db: Reader, corpus: Counting, expression: string, wanted: number): number[] {
   const { table, row, where, narrowed, needsRow, past } = corpus;
   const words = raw(corpus.words);
   const matching = sql`${words} MATCH ${expression}`;
   const bestFirst = sql`ORDER BY bm25(${words}, 1.0, 0.5), w.rowid`;
   const idsOf = (statement: Sql): number[] => db.all<{ id: number }>(statement).map(({ id }) => id);
-  if (narrowed && !past && entriesUpTo(db, corpus, FEW)) {
+  if (narrowed && !past && corpus.passing(FEW) !== undefined) {
     // The + keeps SQLite from asking the word index anew for each of them.
     return idsOf(
       sql`SELECT w.rowid AS id FROM ${words} w
@@ -204,7 +219,7 @@ function wordCandidates(db: Reader, corpus: Corpus, expression: string, wanted: 
           ${bestFirst} LIMIT ${wanted}`,
     );
   }
-  if (!narrowed && !needsRow && !past) {
+  if (mostPass(db, corpus) && !needsRow && !past) {
     const best = idsOf(sql`SELECT w.rowid AS id FROM ${words} w WHERE ${matching} ${bestFirst} LIMIT ${2 * wanted}`);
     const passing = new Set(
       idsOf(
@@ -221,23 +236,32 @@ function wordCandidates(db: Reader, corpus: Corpus, expression: string, wanted: 
   );
 }
 
-function entriesUpTo(db: Reader, { entries }: Corpus, most: number): boolean {
-  const { count } = db.one<{ count: number }>(
-    sql`SELECT count(*) AS count FROM (SELECT 1 FROM search_entries e
-        WHERE e.to_position IS NULL AND ${entries} LIMIT ${most + 1})`,
-  )!;
-  return count <= most;
+/** Whether those who pass are so many that the best of all are mostly theirs. */
+const mostPass = (db: Reader, { narrowed, words }: Corpus): boolean => !narrowed || textCount(db, words) <= 4 * FEW;
+
+/** How many current entries pass what an index can tell; nothing when it cannot tell, or when they are more than `most`. */
+type PassingUpTo = (most: number) => number | undefined;
+
+/** Counts no further than it is asked to, and once for both halves of a search. */
+function passingUpTo(db: Reader, { narrowed, past, ranges }: Corpus): PassingUpTo {
+  if (!narrowed || past) return () => undefined;
+  const each = ranges.map((range) => sql`SELECT 1 FROM search_entries e WHERE e.to_position IS NULL AND ${range}`);
+  let known = { most: -1, count: 0 };
+  return (most) => {
+    if (known.count > known.most && most > known.most) {
+      const { count } = db.one<{ count: number }>(
+        sql`SELECT count(*) AS count FROM (${join(each, ' UNION ALL ', 'SELECT 1')} LIMIT ${most + 1})`,
+      )!;
+      known = { most, count };
+    }
+    return known.count <= most ? known.count : undefined;
+  };
 }
 
-function byMeaning(db: Reader, corpus: Corpus, query: NonNullable<TextQuery['meaning']>, kept: number): Scores {
+function byMeaning(db: Reader, corpus: Counting, query: NonNullable<TextQuery['meaning']>, kept: number): Scores {
   if (query.vector.every((x) => x === 0)) return NONE;
   const find = (from: Corpus): { id: number; cosine: number }[] =>
-    nearest(db, {
-      ...query,
-      k: kept,
-      where: entryFilter(from),
-      indexed: corpus.narrowed && !corpus.past ? sql`e.to_position IS NULL AND ${corpus.entries}` : undefined,
-    }).entries;
+    nearest(db, { ...query, k: kept, where: entryFilter(from), passing: corpus.passing }).entries;
   let entries = find(corpus);
   // Entries follow the log: some may have gone since. Then the rows themselves are asked, so that others take their places.
   const allowed = corpus.texts(entries.map(({ id }) => id));
@@ -301,13 +325,17 @@ export function statisticsOf(
   { words, vocabulary }: Pick<Corpus, 'words' | 'vocabulary'>,
 ): CorpusStatistics {
   const known = new Map<string, number>();
+  const texts = textCount(db, words);
+  const having = (spelling: string): number =>
+    db.one<{ doc: number }>(sql`SELECT doc FROM ${raw(vocabulary)} WHERE term = ${spelling}`)?.doc ?? 0;
   return {
-    texts: textCount(db, words),
+    texts,
     textsWith: (term) => {
       let count = known.get(term);
       if (count === undefined) {
-        count = db.one<{ doc: number }>(sql`SELECT doc FROM ${raw(vocabulary)} WHERE term = ${term}`)?.doc ?? 0;
-        known.set(term, count);
+        // A text may have two of the spellings: then this is a little more than there are.
+        const sum = spellingsOf(term).reduce((total, spelling) => total + having(spelling), 0);
+        known.set(term, (count = Math.min(texts, sum)));
       }
       return count;
     },

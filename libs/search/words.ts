@@ -40,6 +40,14 @@ const IRREGULAR_FORMS: readonly (readonly string[])[] =
     .split('|')
     .map((line) => line.trim().split(/\s+/));
 
+/** Stems under which FTS5 knows a term whose forms no stemmer folds, by that term: `go` -> go, went, gone. */
+const SPELLINGS: ReadonlyMap<string, readonly string[]> = new Map(
+  IRREGULAR_FORMS.map((forms) => [stemmer(forms[0]!), [...new Set(forms.map((form) => stemmer(form)))]] as const),
+);
+
+/** The terms of the word index that count as this one. */
+export const spellingsOf = (term: string): readonly string[] => SPELLINGS.get(term) ?? [term];
+
 const IRREGULAR: ReadonlyMap<string, readonly string[]> = new Map(
   IRREGULAR_FORMS.flatMap((forms) => forms.map((form) => [form, forms] as const)),
 );

@@ -269,6 +269,18 @@ describe('R-M11 Consolidation', () => {
     expect(await conflicts('namespace_prefix=user:hal&status=resolved')).toMatchObject([{ strategy: 'outdated' }]);
   });
 
+  it('a conflict that was closed as outdated is open again when its member is back', async () => {
+    await put('user:hans:a', 'plan', { text: 'Hans goes to Oslo.' });
+    await put('user:hans:b', 'plan', { text: 'Hans goes to Rome.' });
+    await consolidate('user:hans', 'manual');
+    await client(server).delete('/v1/memories/user:hans:a/plan').expect(204);
+    expect((await consolidate('user:hans', 'manual')).result).toMatchObject({ outdated: 1, flagged: 0 });
+    await client(server).post('/v1/memories/user:hans:a/plan/restore').expect(200);
+    expect((await consolidate('user:hans', 'manual')).result).toMatchObject({ outdated: 0, flagged: 1 });
+    expect(await conflicts('namespace_prefix=user:hans&status=open')).toHaveLength(1);
+    expect(await get('user:hans:a', 'plan')).toMatchObject({ requires_review: true });
+  });
+
   it('keep_all says that there is none, and it is not found again', async () => {
     await put('user:ida:a', 'notes', { text: 'About the garden.' });
     await put('user:ida:b', 'notes', { text: 'About the kitchen.' });

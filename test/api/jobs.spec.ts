@@ -96,6 +96,32 @@ describe('R-M12 Jobs', () => {
     }
   });
 
+  it('R-M11 R-M12 of consolidation run when they are due, and say what they did', async () => {
+    for (const [key, text] of [
+      ['a', 'Jo lives in Oslo.'],
+      ['b', 'Jo lives in Oslo.'],
+    ] as const)
+      await api().put(`/v1/memories/user:jo:${key}/home`).send({ value: { text } }).expect(201);
+    const names = ['scan-duplicates', 'consolidate-episodes', 'archive-memories'];
+    const db = Database.open({ path: server.path });
+    await until(async () => db.all(sql`SELECT name FROM job_runs WHERE due_at IS NOT NULL`).length >= names.length);
+    db.run(
+      sql`UPDATE job_runs SET due_at = '2020-01-01T00:00:00.000Z'
+          WHERE name IN (SELECT value FROM json_each(${JSON.stringify(names)}))`,
+    );
+    db.close();
+    const runs = async (): Promise<(JobView['last_run'] | undefined)[]> => {
+      const { body } = await api().get('/v1/admin/jobs').expect(200);
+      return names.map((wanted) => (body as JobView[]).find(({ name }) => name === wanted)?.last_run);
+    };
+    await until(async () => (await runs()).every((run) => run?.status === 'succeeded'));
+    const [scan] = await runs();
+    const { body } = await api().get(`/v1/operations/${scan!.operation_id}`).expect(200);
+    expect(body.result).toMatchObject({ dry_run: false, found: 1, flagged: 1 });
+    const { items } = (await api().get('/v1/memories/conflicts?namespace_prefix=user:jo')).body;
+    expect(items).toMatchObject([{ kind: 'duplicate', status: 'open' }]);
+  });
+
   it('come through a restart as they were set', async () => {
     await api().put(JOB).send({ schedule: '0 6 * * *' });
     await server.stop();

@@ -724,6 +724,7 @@ describe('The OpenAPI document', () => {
           fusion: 'rrf',
           document_type: 'plan',
           path_prefix: 'p',
+          as_of: 1,
           filter: {},
           limit: 1,
           threshold: 0.5,
@@ -911,6 +912,11 @@ describe('The OpenAPI document', () => {
   });
 
   describe('has a page for people', () => {
+    it('opens where somebody types the address into a browser', async () => {
+      const answer = await fetch(`${server.url}/`, { redirect: 'manual' });
+      expect([answer.status, answer.headers.get('location')]).toEqual([302, '/docs']);
+    });
+
     it('R-O8 at /docs, which loads everything from the server itself', async () => {
       const answer = await fetch(`${server.url}/docs`);
       expect(answer.status).toBe(200);

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { LocalEmbedder, registerModel, storeVector, type EmbeddingModel } from '#search';
-import { Database, migrate, readMigrations, ReaderPool, ReadSide, sql, type Sql } from '#storage';
+import { Database, migrate, readMigrations, ReaderPool, ReadSide, sql } from '#storage';
 import { memorySearch } from '../../libs/memories/memory.search.js';
 import { nearest } from '../../libs/search/nearest.js';
 import { ms, times, type Figure } from './report.js';
@@ -101,7 +101,7 @@ async function nearestFigures(db: Database, data: Data, size: number, { model, a
     data,
     all,
     Math.min(size, PER_NAMESPACE),
-    (vector) => nearest(db, { model, vector, k: K, where: own as Sql, indexed: own }).entries,
+    (vector) => nearest(db, { model, vector, k: K, where: own, passing: () => PER_NAMESPACE }).entries,
   );
   const judged = size === 100_000;
   return [
