@@ -15,7 +15,7 @@ describe('R-A1 An erasure whose process is killed', () => {
     'after %i milliseconds goes on at the next start, and leaves nothing',
     async (delay) => {
       server = await startServer();
-      await importMemories(server.url, 1500);
+      await importMemories(server.url, 600);
       for (let n = 0; n < 40; n++)
         await client(server)
           .put(`/v1/memories/user:alice:n${n}/k`)

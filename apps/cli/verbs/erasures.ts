@@ -7,7 +7,7 @@ const list: Verb = {
   name: 'list',
   isDefault: true,
   description: 'What was erased, when, by whom and why, the newest first.',
-  example: 'abathur erasures',
+  example: 'abathur erasures list',
   declare: takesTarget,
   async run(call) {
     const { erasuresText } = await import('../erasure/tell.js');

@@ -7,9 +7,17 @@ export const CHUNK_IDS = 2 ** 51;
 /** Positions as the text of a JSON array: one parameter, however many there are. */
 type In = (positions: Sql) => Sql;
 
+const named = (name: string): Sql => ({ text: name, params: [] });
+
 const byId: In = (positions) => sql`id IN (${positions})`;
 const ofTask: In = (positions) => sql`task_id IN (SELECT task_id FROM tasks WHERE id IN (${positions}))`;
-const chunksOf: In = (positions) => sql`SELECT id FROM document_chunks WHERE document_id IN (${positions})`;
+/** What has ids of chunks: a range of them for each position. */
+const chunksIn =
+  (table: string): In =>
+  (positions) =>
+    sql`SELECT c.id FROM (${positions}) p JOIN ${named(table)} c
+          ON c.id >= ${CHUNK_IDS} + p.value * 4096 AND c.id < ${CHUNK_IDS} + (p.value + 1) * 4096`;
+const chunksOf = chunksIn('document_chunks');
 
 /**
  * Rows that entries of the log made, by table, children before their parents: they go with their entry, in one transaction, so
@@ -17,15 +25,16 @@ const chunksOf: In = (positions) => sql`SELECT id FROM document_chunks WHERE doc
  */
 const ROWS: [table: string, condition: In][] = [
   ['memory_words', (positions) => sql`rowid IN (${positions})`],
-  ['search_entries', (positions) => sql`id IN (${positions}) OR id IN (${chunksOf(positions)})`],
+  ['search_entries', (positions) => sql`id IN (${positions}) OR id IN (${chunksIn('search_entries')(positions)})`],
   ['memory_marks', (positions) => sql`id IN (${positions}) OR entry_id IN (${positions})`],
   ['memory_deletions', byId],
   ['memory_conflicts', byId],
   ['memory_entries', byId],
   ['document_words', (positions) => sql`rowid IN (${chunksOf(positions)})`],
-  ['document_chunks', (positions) => sql`document_id IN (${positions})`],
+  ['document_chunks', (positions) => sql`id IN (${chunksOf(positions)})`],
+  ['document_versions', byId],
   ['document_index', byId],
-  ['state', (positions) => sql`id IN (${positions})`],
+  ['state', byId],
   ['checkpoints', byId],
   ['agents', byId],
   ['task_dependencies', ofTask],
@@ -112,7 +121,5 @@ export function purgeTexts(db: Database, counts: RowCounts): void {
 function add(counts: RowCounts, table: string, count: number): void {
   if (count > 0) counts[table] = (counts[table] ?? 0) + count;
 }
-
-const named = (name: string): Sql => ({ text: name, params: [] });
 
 const listed = (positions: number[]): Sql => sql`SELECT value FROM json_each(${JSON.stringify(positions)})`;
