@@ -27,6 +27,7 @@ import * as taskDtos from '../../apps/api/tasks.dto.js';
 import { ended } from '../support/operations.js';
 import { expectProblem } from '../support/problem.js';
 import { startServer, type TestServer } from '../support/server.js';
+import { until } from '../support/until.js';
 
 interface Schema {
   $ref?: string;
@@ -266,11 +267,10 @@ describe('The OpenAPI document', () => {
     const { body } = await ask('POST', `${m}/consolidate`, { namespace_prefix: 'user:twice', strategy: 'manual' });
     await ask('POST', `${m}/consolidate`, { namespace_prefix: 'user:twice', strategy: 'guess' });
     const operation = `/v1/operations/${(body as { id: string }).id}`;
-    for (let looked = 0; looked < 400; looked++) {
+    await until('the conflicts are found', async () => {
       const { status } = (await ask('GET', operation)).body as { status: string };
-      if (status === 'succeeded') break;
-      await new Promise((resolve) => setTimeout(resolve, 25));
-    }
+      return status === 'succeeded';
+    });
     const page = await ask('GET', `${m}/conflicts?namespace_prefix=user:twice&status=open&limit=1`);
     await ask('GET', `${m}/conflicts?status=lost`);
     const [{ id }] = (page.body as { items: { id: string }[] }).items as [{ id: string }];
