@@ -56,7 +56,8 @@ describe('R-A1 Subjects erased from a life, one after the other, while it goes o
       expect(house.db.all(sql`PRAGMA foreign_key_check`)).toEqual([]);
       expect(checkIntegrity(house.path, () => undefined).checks.flatMap(({ flaws }) => flaws)).toEqual([]);
       const gone = new Set(plan.ranges.flatMap(([first, last]) => span(first, last)));
-      for (const [position, row] of others) if (!gone.has(position)) expect(entry(position)).toBe(row);
+      const changed = others.filter(([position, row]) => !gone.has(position) && entry(position) !== row);
+      expect(changed).toEqual([]);
       // Nothing of it is left, and what is written from here on to the same addresses begins anew.
       expect((await erase(subject)).entries).toBe(0);
       await live(house.log, 100 + n, 60);
