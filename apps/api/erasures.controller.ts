@@ -29,9 +29,9 @@ export class ErasuresController {
   ): Promise<ErasingBody> {
     const { erasures } = this.house;
     if (dry_run) return { dry_run, plan: planBody(await erasures.plan(input)), operation: null, erasure: null };
-    const { plan, operation, erasure }: Erasing = await erasures.start(by, input);
+    const { operation, erasure }: Erasing = await erasures.start(by, input);
     if (operation !== null) reply.status(HttpStatus.ACCEPTED).header('location', `/v1/operations/${operation.id}`);
-    return { dry_run, plan: planBody(plan), operation, erasure };
+    return { dry_run, plan: null, operation, erasure };
   }
 
   /** What was erased, the newest first. */

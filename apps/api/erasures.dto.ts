@@ -84,10 +84,11 @@ export class ErasureBody {
 
 export class ErasingBody {
   dry_run!: boolean;
-  plan!: ErasurePlanBody;
+  /** What would go, of a dry run. */
+  plan!: ErasurePlanBody | null;
   /** The work that has begun. */
   operation!: OperationBody | null;
-  /** The order; of a subject of which nothing is left, its last one. */
+  /** The order, as it was given; of a subject of which nothing is left, its last one. */
   erasure!: ErasureBody | null;
 }
 

@@ -75,6 +75,11 @@ describe('R-A1 What a user has left in every kind of place', () => {
   it('goes, while the server serves', async () => {
     const answer = await api().post('/v1/admin/erasures').set('Idempotency-Key', 'once').send(SUBJECT).expect(202);
     const { operation, erasure } = answer.body;
+    const repeated = await api().post('/v1/admin/erasures').set('Idempotency-Key', 'once').send(SUBJECT).expect(202);
+    expect(repeated.body).toEqual(answer.body);
+    const other = { ...SUBJECT, reason: 'Request 8' };
+    const reused = await api().post('/v1/admin/erasures').set('Idempotency-Key', 'once').send(other);
+    expectProblem(reused, 422, { code: 'idempotency-key-reused' });
     expect(answer.headers['location']).toBe(`/v1/operations/${operation.id}`);
     erasureId = erasure.id as string;
     // Others read and write meanwhile.
@@ -135,9 +140,9 @@ describe('R-A1 What a user has left in every kind of place', () => {
 
   it('asked for again is the same erasure, and nothing is done', async () => {
     const { body } = await api().post('/v1/admin/erasures').send(SUBJECT).expect(200);
-    expect(body).toMatchObject({ operation: null, erasure: { id: erasureId }, plan: { entries: 0 } });
+    expect(body).toMatchObject({ operation: null, erasure: { id: erasureId }, plan: null });
     const repeated = await api().post('/v1/admin/erasures').set('Idempotency-Key', 'once').send(SUBJECT);
-    expect(repeated.body.operation).toMatchObject({ id: erasureId });
+    expect(repeated.body).toMatchObject({ operation: { id: erasureId }, erasure: { id: erasureId } });
   });
 
   it('has a certificate of every place, signed with the key of the log, that names the backups that still hold it', async () => {

@@ -24,10 +24,10 @@ const ROUTE = '/v1/admin/erasures';
 
 function onServer(rest: Rest): EraseDesk {
   return {
-    plan: async (input) => (await rest.post<Erasing>(ROUTE, { ...input, dry_run: true })).body.plan,
+    plan: async (input) => (await rest.post<{ plan: Plan }>(ROUTE, { ...input, dry_run: true })).body.plan,
     erase: async (input) => {
       const { operation, erasure } = (await rest.post<Erasing>(ROUTE, input)).body;
-      if (operation === null) return { erasure: erasure!, repeated: true };
+      if (operation === null) return { erasure, repeated: true };
       let now = operation;
       while (now.status === 'running') {
         await sleep(ASK_EVERY);
@@ -41,7 +41,7 @@ function onServer(rest: Rest): EraseDesk {
           'It is ordered, and goes on at the next start of the server or when it is asked for again.',
         );
       }
-      return { erasure: (await rest.get<Erasure>(`${ROUTE}/${erasure!.id}`)).body, repeated: false };
+      return { erasure: (await rest.get<Erasure>(`${ROUTE}/${erasure.id}`)).body, repeated: false };
     },
   };
 }

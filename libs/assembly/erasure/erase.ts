@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { DomainError } from '#kernel';
 import { Database, sql, type DatabaseOptions } from '#storage';
 import type { ErasedRange, RowCounts } from './erasure.events.js';
+import { hashAt } from './erasure.plan.js';
 import { deleteRowsOf, purgeTexts, sweepRows } from './erasure.rows.js';
 
 /** Entries that lose their content in one transaction, or those of one stream, where that has more. */
@@ -83,7 +84,9 @@ export async function emptyLog(db: Database): Promise<void> {
 /** The entries of these ranges that still have their content, by stream. */
 function streamsIn(db: Database, ranges: ErasedRange[]): Map<string, number[]> {
   const streams = new Map<string, number[]>();
-  for (const [first, last] of ranges) {
+  for (const [first, last, firstHash, lastHash] of ranges) {
+    // What is meant is this very entry: positions alone might be those of another history.
+    if (hashAt(db, first) !== firstHash || hashAt(db, last) !== lastHash) continue;
     for (const { position, stream } of db.all<{ position: number; stream: string }>(
       sql`SELECT position, stream FROM audit WHERE position BETWEEN ${first} AND ${last} AND salt IS NOT NULL`,
     )) {

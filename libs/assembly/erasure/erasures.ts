@@ -17,11 +17,10 @@ import { actorsOf, erasurePlan, type ErasurePlan } from './erasure.plan.js';
 import { orderOf, reasonOf, refuseMany, refuseShared, subjectOf, type ErasureInput } from './erasure.request.js';
 import { erasedRanges, erasureById, erasureOf, erasuresPage, pendingErasures, type Erasure } from './erasure.reads.js';
 
-/** What came of a request: work that has begun, or an erasure that was there already. */
+/** What came of a request: the order, and the work that has begun unless everything was gone already. */
 export interface Erasing {
-  plan: ErasurePlan;
   operation: Operation | null;
-  erasure: Erasure | null;
+  erasure: Erasure;
 }
 
 /** How long an erasure waits for a rebuild of projections, or for a backup, to end: in tenths of a second. */
@@ -99,26 +98,23 @@ export class Erasures {
   }
 
   private async begin(caller: Caller, input: ErasureInput): Promise<Erasing> {
-    const subject = subjectOf(input);
+    const again = await this.parts.operations.again(caller);
+    if (again !== undefined) return { operation: again, erasure: asOrdered(this.get(again.id)) };
     const plan = await this.plan(input);
     const before = this.parts.reads.point(erasureOf, plan.subject_ref);
-    const again = await this.parts.operations.again(caller);
-    if (again !== undefined) return { plan, operation: again, erasure: before };
-    if (before !== null && (plan.entries === 0 || before.completed_at === null)) {
-      const operation = before.completed_at === null ? await this.run(before.id) : null;
-      return { plan, operation, erasure: before };
-    }
+    if (before?.completed_at === null) return { operation: await this.run(before.id), erasure: before };
+    if (before !== null && plan.entries === 0) return { operation: null, erasure: before };
     refuseShared(plan, input);
     refuseMany(plan);
     this.refuseLittleSpace();
     this.parts.backups.refuseTwoAtOnce();
     this.list.prepare();
     // Answers under keys of the subject's carry its name; they are kept for a day only.
-    await this.parts.log.chore('forget-answers-of', actorsOf(subject));
+    await this.parts.log.chore('forget-answers-of', actorsOf(subjectOf(input)));
     const ordered = orderOf(plan, input, caller);
     await orderErasure(this.parts.log, ordered);
     const { erasure_id } = ordered;
-    return { plan, operation: await this.run(erasure_id, caller), erasure: this.get(erasure_id) };
+    return { operation: await this.run(erasure_id, caller), erasure: asOrdered(this.get(erasure_id)) };
   }
 
   /** The work on an erasure: one piece in this process; another process that works on it holds the locks. */
@@ -222,6 +218,14 @@ export class Erasures {
     );
   }
 }
+
+/** As it was when it was begun: what is sent twice under one key is answered as the first time. */
+const asOrdered = (erasure: Erasure): Erasure => ({
+  ...erasure,
+  completed_at: null,
+  completed_position: null,
+  removed: null,
+});
 
 const stopped = (): DomainError =>
   new DomainError('unavailable', 'erasure-stopped', 'The erasure was stopped; it goes on at the next start.');
