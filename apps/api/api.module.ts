@@ -7,6 +7,7 @@ import { AuditController } from './audit.controller.js';
 import { AuditorsController } from './auditors.controller.js';
 import { ContextController } from './context.controller.js';
 import { BackupsController } from './backups.controller.js';
+import { DatabaseController } from './database.controller.js';
 import { DocumentsController } from './documents.controller.js';
 import { ErasuresController } from './erasures.controller.js';
 import { HealthController, HOUSE } from './health.controller.js';
@@ -49,6 +50,7 @@ export class ApiModule {
         AuditorsController,
         BackupsController,
         ErasuresController,
+        DatabaseController,
         HealthController,
       ],
       providers: [Draining, { provide: HOUSE, useValue: house }, { provide: APP_FILTER, useClass: ProblemFilter }],

@@ -15,6 +15,7 @@ import { rebuild } from './verbs/rebuild.js';
 import { restore } from './verbs/restore.js';
 import { rollback } from './verbs/rollback.js';
 import { serve } from './verbs/serve.js';
+import { smoke } from './verbs/smoke.js';
 import { verify } from './verbs/verify.js';
 
 /** The command `abathur`, verb by verb, in the order in which its help tells them. */
@@ -22,6 +23,7 @@ await shell(
   [
     serve,
     migrate,
+    smoke,
     verify,
     integrity,
     projections,

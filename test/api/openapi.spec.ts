@@ -260,6 +260,11 @@ describe('The OpenAPI document', () => {
     await ask('POST', '/v1/admin/integrity?colour=red');
   });
 
+  it('R-O8 describes the report on the database', async () => {
+    await ask('GET', '/v1/admin/database');
+    await ask('GET', '/v1/admin/database?colour=red');
+  });
+
   it('R-O8 describes every answer of consolidation', async () => {
     const m = '/v1/memories';
     await ask('PUT', `${m}/user:twice:a/k`, { value: { text: 'one' } });
