@@ -7,7 +7,9 @@ import { AuditController } from './audit.controller.js';
 import { AuditorsController } from './auditors.controller.js';
 import { ContextController } from './context.controller.js';
 import { BackupsController } from './backups.controller.js';
+import { DatabaseController } from './database.controller.js';
 import { DocumentsController } from './documents.controller.js';
+import { ErasuresController } from './erasures.controller.js';
 import { HealthController, HOUSE } from './health.controller.js';
 import { Gate } from './http/gate.js';
 import { KeysController } from './keys.controller.js';
@@ -50,6 +52,8 @@ export class ApiModule {
         IntegrityController,
         AuditorsController,
         BackupsController,
+        ErasuresController,
+        DatabaseController,
         HealthController,
       ],
       providers: [

@@ -22,6 +22,7 @@ import { readRegistry } from '#storage';
 import { work } from '#work';
 import { activityProjector } from './activity.projector.js';
 import { contexts } from './context.js';
+import { erasures } from './erasure/erasure.js';
 import { provenanceProjector } from './provenance.projector.js';
 import { extractionReads } from './ended-sessions.js';
 import { outcomeReads } from './task-outcome.js';
@@ -36,6 +37,7 @@ const features: Feature[] = [
   access,
   search([memorySearchable, documentSearchable]),
   contexts,
+  erasures,
   {
     catalog: reversalCatalog,
     deciders: [reversal],
