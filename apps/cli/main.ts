@@ -4,6 +4,7 @@ import { jobs } from './verbs/jobs.js';
 import { auditing } from './verbs/audit.js';
 import { backup } from './verbs/backup.js';
 import { ballast } from './verbs/ballast.js';
+import { db } from './verbs/db.js';
 import { drill } from './verbs/drill.js';
 import { load } from './verbs/load.js';
 import { memory } from './verbs/memory.js';
@@ -14,6 +15,7 @@ import { restore } from './verbs/restore.js';
 import { rollback } from './verbs/rollback.js';
 import { serve } from './verbs/serve.js';
 import { verify } from './verbs/verify.js';
+import { wal } from './verbs/wal.js';
 
 /** The command `abathur`, verb by verb, in the order in which its help tells them. */
 await shell(
@@ -29,6 +31,8 @@ await shell(
     drill,
     rollback,
     ballast,
+    db,
+    wal,
     auditing,
     load,
     memory,

@@ -10,6 +10,7 @@ export { migrateFile, openHouse, signingDirectory, sizeOf } from './house.js';
 export { checkIntegrity, type IntegrityProgress } from './integrity/integrity.js';
 export { integrityCheck, lastIntegrityReport, startIntegrityCheck } from './integrity/start.js';
 export { CHECKS, type CheckName, type CheckResult, type Flaw, type IntegrityReport } from './integrity/report.js';
+export { openModel } from './model.js';
 export type { House } from './open-house.js';
 export { PROJECT_ROOT, VERSION } from './project.js';
 export {

@@ -51,6 +51,8 @@ const MOST_WAITING = 1024;
 interface Lane {
   worker: Worker;
   job?: Job;
+  /** When it got that. */
+  begun: number;
   /** Whether it has ever answered: one that has not may be the first of many that end at their start. */
   proven: boolean;
 }
@@ -73,6 +75,9 @@ export class ReaderPool {
 
   /** Called with the seconds that each read waited for its reader. */
   onAcquired: (seconds: number) => void = () => undefined;
+
+  /** Called with the name of each read that was answered, and the milliseconds that its reader took. */
+  onRead: (read: string, milliseconds: number) => void = () => undefined;
 
   constructor(private readonly options: PoolOptions) {}
 
@@ -121,6 +126,7 @@ export class ReaderPool {
     this.starts += 1;
     const lane: Lane = {
       proven: false,
+      begun: 0,
       worker: new Worker(this.options.script, { workerData: this.options.workerData, resourceLimits: SMALL }),
     };
     lane.worker.unref();
@@ -135,12 +141,13 @@ export class ReaderPool {
     clearTimeout(job.timer);
     this.onAcquired((performance.now() - job.queued) / 1000);
     lane.job = job;
+    lane.begun = performance.now();
     lane.worker.ref();
     lane.worker.postMessage(job.request);
   }
 
   private finish(lane: Lane, reply: ReadReply): void {
-    const { job } = lane;
+    const { job, begun } = lane;
     lane.job = undefined;
     lane.proven = true;
     this.stillborn = 0;
@@ -148,6 +155,7 @@ export class ReaderPool {
     const next = this.take();
     if (next !== undefined) this.start(lane, next);
     if (job === undefined) return;
+    this.onRead(job.request.read, performance.now() - begun);
     if ('answer' in reply) job.resolve(reply.answer);
     else
       job.reject(

@@ -173,7 +173,7 @@ BEGIN SELECT RAISE(ABORT, 'audit is append only'); END`);
       `DROP INDEX idx_audit_timestamp`,
       /^index idx_audit_timestamp$/,
       'is missing',
-      'backup',
+      'abathur db reindex --missing',
     ],
     [
       'sqlite',

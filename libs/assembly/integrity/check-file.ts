@@ -5,11 +5,19 @@ import { RESTORE, type Findings } from './report.js';
 /** SQLite's own check, the head of the file, and the tables themselves against those that the migrations make. */
 export function checkFile(db: Database, model: Database, findings: Findings): void {
   for (const { integrity_check: line } of db.all<{ integrity_check: string }>(sql`PRAGMA integrity_check(1000)`)) {
-    if (line !== 'ok') findings.add({ where: 'the file', what: line, remedy: RESTORE });
+    if (line !== 'ok') findings.add({ where: 'the file', what: line, remedy: remedyFor(line) });
   }
   checkHead(db, findings);
   checkSchema(db, model, findings);
 }
+
+/** What an index says wrongly, its table still says rightly. */
+function remedyFor(line: string): string {
+  const index = /(?:missing from|entries in|in) index (\w+)$/.exec(line)?.[1];
+  return index === undefined || index.startsWith('sqlite_') ? RESTORE : `Make it anew: abathur db reindex ${index}.`;
+}
+
+const REINDEX = 'Make it again: abathur db reindex --missing.';
 
 export function checkForeignKeys(db: Database, findings: Findings): void {
   const rows = db.iterate<{ table: string; rowid: number | null; parent: string }>(
@@ -77,5 +85,7 @@ function checkSchema(db: Database, model: Database, findings: Findings): void {
       findings.add({ where: name, what: 'is not as its migration makes it', remedy: RESTORE });
     }
   }
-  for (const name of want.keys()) findings.add({ where: name, what: 'is missing', remedy: RESTORE });
+  for (const [name, { type }] of want) {
+    findings.add({ where: name, what: 'is missing', remedy: type === 'index' ? REINDEX : RESTORE });
+  }
 }

@@ -1,7 +1,6 @@
-import { join } from 'node:path';
 import { vectorFlaws } from '#search';
-import { Database, migrate, readMigrations, sql } from '#storage';
-import { PROJECT_ROOT } from '../project.js';
+import { Database, sql } from '#storage';
+import { openModel } from '../model.js';
 import { checkFile, checkForeignKeys } from './check-file.js';
 import { checkBooks, checkChain } from './check-log.js';
 import { checkTables, checkWordIndexes, deriveAgain } from './check-tables.js';
@@ -21,7 +20,7 @@ export function checkIntegrity(path: string, onProgress: (progress: IntegrityPro
   const begin = performance.now();
   const started_at = new Date().toISOString();
   const db = Database.open({ path, readonly: true });
-  const scratch = openScratch();
+  const scratch = openModel();
   try {
     // The file is opened to read only; a temporary table, which the comparison of words needs, is none of its business.
     db.pragma('query_only = OFF');
@@ -41,14 +40,6 @@ export function checkIntegrity(path: string, onProgress: (progress: IntegrityPro
     scratch.close();
     db.close();
   }
-}
-
-/** A file that SQLite removes as soon as it has opened it: not even a crash leaves it behind. */
-function openScratch(): Database {
-  const scratch = Database.open({ path: '' });
-  scratch.pragma('journal_mode = OFF');
-  migrate(scratch, readMigrations(join(PROJECT_ROOT, 'migrations')));
-  return scratch;
 }
 
 function headOf(db: Database): number {
