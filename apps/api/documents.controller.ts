@@ -18,6 +18,7 @@ import {
 import { invalid, notFound, type Caller, type Page } from '#kernel';
 import type { Operation } from '#operations';
 import { Metrics } from '#telemetry';
+import { asOfText } from './http/as-of.js';
 import { By } from './http/caller.js';
 import { parseFilter } from './http/filter.js';
 import { answerRead, answerWrite } from './http/written.js';
@@ -82,12 +83,13 @@ export class DocumentsController {
   @Post('search')
   @HttpCode(200)
   async search(@By() by: Caller, @Body() body: SearchDocumentsBody): Promise<SearchDocumentsResult> {
-    const { explain, weights, ...query } = body;
+    const { explain, weights, as_of, ...query } = body;
     if (query.query.trim() === '') throw invalid('query', 'must not be blank');
     const begin = performance.now();
     const answer: DocumentSearchAnswer = await this.queries.execute(
       new SearchDocuments(by, {
         ...query,
+        as_of: asOfText(as_of),
         weights: { meaning: weights?.semantic ?? 0.7, words: weights?.keyword ?? 0.3 },
       }),
     );

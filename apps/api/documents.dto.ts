@@ -3,6 +3,7 @@ import { IsIn, IsObject, IsString, MaxLength, MinLength } from 'class-validator'
 import { DOCUMENT_TYPES, SYNC_STATUSES, type DocumentType, type SyncStatus } from '#documents';
 import type { JsonObject } from '#kernel';
 import { ANY_OBJECT } from './http/schemas.js';
+import { TimeOrPosition } from './http/as-of.js';
 import { MayBeLeftOut } from './http/optional.js';
 import { PageQuery } from './http/page.dto.js';
 import { SearchQueryBody } from './http/search-query.dto.js';
@@ -81,6 +82,10 @@ export class SearchDocumentsBody extends SearchQueryBody {
   @IsString()
   @MaxLength(MAX_PATH)
   path_prefix?: string;
+
+  /** A log position or an ISO-8601 time: what would have been found then, in documents as they were. */
+  @TimeOrPosition()
+  as_of?: string | number;
 }
 
 export class DocumentBody {

@@ -32,10 +32,15 @@ describe('The projection of documents', () => {
     for (const statement of project(documentsProjector, log)) db.run(statement);
   };
   const chunks = (): unknown[] =>
-    db.all(sql`SELECT id, document_id, chunk_index, heading FROM document_chunks ORDER BY id`);
+    db.all(
+      sql`SELECT id, document_id, chunk_index, heading FROM document_chunks WHERE document_id IS NOT NULL ORDER BY id`,
+    );
   const matching = (word: string): unknown[] =>
     db
-      .all<{ rowid: number }>(sql`SELECT rowid FROM document_words WHERE document_words MATCH ${word} ORDER BY rowid`)
+      .all<{ rowid: number }>(
+        sql`SELECT w.rowid FROM document_words w JOIN document_chunks c ON c.id = w.rowid
+            WHERE document_words MATCH ${word} AND c.document_id IS NOT NULL ORDER BY w.rowid`,
+      )
       .map(({ rowid }) => rowid);
 
   it('R-D1 has a row for a document, named by the position of the event that it began with', () => {
@@ -97,6 +102,22 @@ describe('The projection of documents', () => {
     expect([chunks(), matching('red'), db.all(sql`SELECT id FROM document_index`)]).toEqual([[], [], []]);
     for (const statement of project(documentsProjector, [recorded(indexed('# Red\n', 3), 9)])) db.run(statement);
     expect(db.all(sql`SELECT id, version FROM document_index`)).toEqual([{ id: 9, version: 3 }]);
+  });
+
+  it('R-M8 keeps what it was: each version with its chunks and words, and until when', () => {
+    const removed: DocumentEvent = { type: 'DocumentRemoved', data: { file_path, version: 3, document_id: 1 } };
+    given(indexed('# Red\n'), indexed('# Green\n', 2, 1), removed);
+    expect(db.all(sql`SELECT id, document_id, version, title, to_position FROM document_versions ORDER BY id`)).toEqual(
+      [
+        { id: 1, document_id: 1, version: 1, title: 'Red', to_position: 2 },
+        { id: 2, document_id: 1, version: 2, title: 'Green', to_position: 3 },
+      ],
+    );
+    expect(db.all(sql`SELECT version_id, document_id, heading FROM document_chunks ORDER BY id`)).toEqual([
+      { version_id: 1, document_id: null, heading: 'Red' },
+      { version_id: 2, document_id: null, heading: 'Green' },
+    ]);
+    expect(db.all(sql`SELECT rowid FROM document_words WHERE document_words MATCH 'red'`)).toHaveLength(1);
   });
 
   it('R-S6 refuses two documents at one path, and a type that is none', () => {

@@ -1,4 +1,5 @@
 import { QueryHandler, type IQueryHandler } from '@nestjs/cqrs';
+import { resolveAsOf } from '#audit-log';
 import type { Caller, Page } from '#kernel';
 import { Meaning, type TextQuery } from '#search';
 import { ReadSide } from '#storage';
@@ -22,7 +23,7 @@ export class ListDocuments {
 export class SearchDocuments {
   constructor(
     readonly by: Caller,
-    readonly input: Omit<DocumentSearchInput, 'meaning'>,
+    readonly input: Omit<DocumentSearchInput, 'meaning' | 'as_of'> & { as_of?: string },
   ) {}
 }
 
@@ -58,7 +59,8 @@ export class SearchDocumentsHandler implements IQueryHandler<SearchDocuments> {
     private readonly meaning: Meaning,
   ) {}
 
-  async execute({ input }: SearchDocuments): Promise<DocumentSearchAnswer> {
+  async execute({ by, input }: SearchDocuments): Promise<DocumentSearchAnswer> {
+    const as_of = resolveAsOf(this.reads, input.as_of, by.time);
     const meaning = input.mode === 'keyword' ? undefined : await this.meaning.of(input.query, DOCUMENT_WORDS);
     // Without meaning there are still words, whatever was asked for.
     const degraded = input.mode !== 'keyword' && meaning === undefined;
@@ -66,7 +68,7 @@ export class SearchDocumentsHandler implements IQueryHandler<SearchDocuments> {
     return {
       mode: input.mode,
       degraded,
-      results: await documentSearch.ask(this.reads, { ...input, mode, meaning }),
+      results: await documentSearch.ask(this.reads, { ...input, mode, meaning, as_of }),
     };
   }
 }

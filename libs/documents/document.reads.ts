@@ -105,7 +105,7 @@ function hasStatus(status: SyncStatus): Sql[] {
   ];
 }
 
-/** The filter of lists and searches, over `document_index d`. */
+/** The filter of lists and searches, over `document_index d` or `document_versions d`. */
 export function documentConditions({ document_type, path_prefix, filter }: DocumentsFilter): Sql[] {
   const conditions: Sql[] = [];
   if (document_type !== undefined) conditions.push(sql`d.document_type = ${document_type}`);

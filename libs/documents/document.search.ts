@@ -1,6 +1,6 @@
 import type { Json } from '#kernel';
 import { halved, searchTexts, termOf, wordsOf, type Corpus, type Found, type TextQuery } from '#search';
-import { and, defineRead, sql, type Reader } from '#storage';
+import { and, defineRead, sql, type Reader, type Sql } from '#storage';
 import type { DocumentType } from './document.events.js';
 import { documentConditions } from './document.reads.js';
 import { chunkText, documentWords } from './document.searchable.js';
@@ -9,11 +9,14 @@ export interface DocumentSearchInput extends TextQuery {
   document_type?: DocumentType;
   path_prefix?: string;
   filter?: Json;
+  /** Log position at which documents are searched; left out, now. */
+  as_of?: number;
 }
 
 export interface DocumentHit {
   /** Id of the chunk. */
   id: number;
+  /** Of a document that may have gone since, when the past was searched. */
   document_id: number;
   file_path: string;
   title: string;
@@ -31,13 +34,13 @@ export const DOCUMENT_WORDS = { words: 'document_words', vocabulary: 'document_v
 
 /** Chunks of documents by meaning and by words, best first. */
 export const searchDocuments = defineRead('documents.search', (db, input: DocumentSearchInput): DocumentHit[] => {
-  const { document_type, path_prefix, filter, ...query } = input;
-  const found = searchTexts(db, documentCorpus(db, { document_type, path_prefix, filter }), query);
+  const { document_type, path_prefix, filter, as_of, ...query } = input;
+  const found = searchTexts(db, documentCorpus(db, { document_type, path_prefix, filter, as_of }), query);
   const chunks = new Map(
     db
       .all<Omit<DocumentHit, 'snippet' | 'score' | 'score_details'> & { text: string }>(
-        sql`SELECT c.id, c.document_id, d.file_path, d.title, d.document_type, c.chunk_index, c.heading, c.text
-            FROM document_chunks c JOIN document_index d ON d.id = c.document_id
+        sql`SELECT c.id, d.document_id, d.file_path, d.title, d.document_type, c.chunk_index, c.heading, c.text
+            FROM document_chunks c JOIN document_versions d ON d.id = c.version_id
             WHERE c.id IN (SELECT value FROM json_each(${JSON.stringify(found.map(({ id }) => id))}))`,
       )
       .map((chunk) => [chunk.id, chunk]),
@@ -51,14 +54,11 @@ export const searchDocuments = defineRead('documents.search', (db, input: Docume
 /** The same, with words and meaning side by side where that is worth it. */
 export const documentSearch = halved(searchDocuments, (db, input: DocumentSearchInput) => documentCorpus(db, input));
 
-type Filter = Pick<DocumentSearchInput, 'document_type' | 'path_prefix' | 'filter'>;
+type Filter = Pick<DocumentSearchInput, 'document_type' | 'path_prefix' | 'filter' | 'as_of'>;
 
-function documentCorpus(db: Reader, filter: Filter): Corpus {
+function documentCorpus(db: Reader, { as_of, ...filter }: Filter): Corpus {
   const conditions = documentConditions(filter);
-  const where =
-    conditions.length === 0
-      ? and([])
-      : sql`c.document_id IN (SELECT d.id FROM document_index d WHERE ${and(conditions)})`;
+  const where = as_of === undefined ? current(conditions) : asOf(as_of, conditions);
   return {
     ...DOCUMENT_WORDS,
     table: 'document_chunks c',
@@ -68,11 +68,11 @@ function documentCorpus(db: Reader, filter: Filter): Corpus {
     narrowed: false,
     ranges: [],
     needsRow: conditions.length > 0,
-    past: false,
+    past: as_of !== undefined,
     texts: (ids) => {
       const rows = db.all<{ id: number; heading: string; text: string; title: string; metadata: string }>(
         sql`SELECT c.id, c.heading, c.text, o.title, o.metadata
-            FROM document_chunks c JOIN document_index o ON o.id = c.document_id
+            FROM document_chunks c JOIN document_versions o ON o.id = c.version_id
             WHERE c.id IN (SELECT value FROM json_each(${JSON.stringify(ids)})) AND ${where}`,
       );
       return new Map(
@@ -84,6 +84,15 @@ function documentCorpus(db: Reader, filter: Filter): Corpus {
     },
   };
 }
+
+const current = (conditions: Sql[]): Sql =>
+  conditions.length === 0
+    ? sql`c.document_id IS NOT NULL`
+    : sql`c.document_id IN (SELECT d.id FROM document_index d WHERE ${and(conditions)})`;
+
+const asOf = (position: number, conditions: Sql[]): Sql =>
+  sql`c.version_id IN (SELECT d.id FROM document_versions d
+      WHERE d.id <= ${position} AND (d.to_position IS NULL OR d.to_position > ${position}) AND ${and(conditions)})`;
 
 const SNIPPET = 240;
 const BEFORE = 60;

@@ -64,6 +64,31 @@ describe('Documents', () => {
     return operation;
   };
 
+  it('R-M8 are found as they were, also when they have changed or gone since', async () => {
+    const first = await put({ file_path: 'past/tides.md', content: '# Tides\n\nThe zeppelin leaves at noon.\n' });
+    const changed = await put({ file_path: 'past/tides.md', content: '# Tides\n\nThe submarine leaves at noon.\n' });
+    await synced(first.body.id);
+    const gone = await client(server).delete(`/v1/documents/${first.body.id}`).expect(204);
+    await until(async () => (await client(server).get('/v1/search/status')).body.lag === 0);
+    const found = async (query: string, as_of?: string | number) =>
+      (await search({ query, mode: 'keyword', path_prefix: 'past/', as_of })).results.map(({ snippet }) => snippet);
+    const [then, later, now] = [first, changed, gone].map(({ headers }) => Number(headers['x-position'])) as number[];
+    expect(await found('zeppelin', then)).toEqual([expect.stringContaining('zeppelin')]);
+    expect(await found('submarine', then)).toEqual([]);
+    expect(await found('zeppelin', later)).toEqual([]);
+    expect(await found('submarine', later)).toEqual([expect.stringContaining('submarine')]);
+    expect(await found('submarine', now)).toEqual([]);
+    expect(await found('submarine')).toEqual([]);
+    for (const mode of ['hybrid', 'semantic'])
+      expect((await search({ query: 'submarine', mode, path_prefix: 'past/', as_of: later })).results).toMatchObject([
+        { file_path: 'past/tides.md', title: 'Tides', document_id: first.body.id, chunk_index: 0 },
+      ]);
+    const beyond = await client(server)
+      .post('/v1/documents/search')
+      .send({ query: 'x', as_of: now! + 10_000 });
+    expectProblem(beyond, 400, { field: 'as_of' });
+  });
+
   it('R-D1 are written, told by their front matter, and read back', async () => {
     const created = await put({ file_path: 'farm/plan.md', content: PLAN });
     expect(created.status).toBe(201);

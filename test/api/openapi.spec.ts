@@ -698,6 +698,7 @@ describe('The OpenAPI document', () => {
           fusion: 'rrf',
           document_type: 'plan',
           path_prefix: 'p',
+          as_of: 1,
           filter: {},
           limit: 1,
           threshold: 0.5,

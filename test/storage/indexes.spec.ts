@@ -139,6 +139,8 @@ describe('R-S5 Each index serves a query of the product:', () => {
     idx_document_updated: () => documentsOf({}),
     idx_embeddings_document_chunk: () =>
       execute(decideStep(document, { type: 'RemoveDocument', file_path: aDocument() })),
+    idx_document_versions_current: () =>
+      execute(decideStep(document, { type: 'RemoveDocument', file_path: aDocument() })),
     idx_tasks_status_priority: () => claim(),
     idx_tasks_claimable_type: () => claim('coder'),
     idx_tasks_running_timeout: () => staleTasks.run(db, { now, limit: 10 }),
