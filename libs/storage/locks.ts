@@ -83,7 +83,9 @@ const LONGEST = 100;
 
 function commandOf(pid: number): string {
   try {
-    const words = readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll(/[\s\0]+/g, ' ').trim();
+    const words = readFileSync(`/proc/${pid}/cmdline`, 'utf8')
+      .replaceAll(/[\s\0]+/g, ' ')
+      .trim();
     return words.length > LONGEST ? `${words.slice(0, LONGEST)}…` : words;
   } catch {
     return '';

@@ -5,10 +5,18 @@ import type { Sql } from './sql.js';
 export const queryPlan = (db: Reader, { text, params }: Sql): string[] =>
   db.all<{ detail: string }>({ text: `EXPLAIN QUERY PLAN ${text}`, params }).map(({ detail }) => detail);
 
-/** The steps that read a table from end to end; in the order of an index is something else, and so is what was just made. */
+/**
+ * The steps that read a table from end to end. In the order of an index is something else, unless all of it is sorted
+ * afterwards; and so is what was just made.
+ */
 export function fullScans(steps: string[]): string[] {
   const made = steps.flatMap((step) => /^(?:MATERIALIZE|CO-ROUTINE) (\w+)$/.exec(step)?.[1] ?? []);
-  return steps.filter((step) => /^SCAN \w+$/.test(step) && !made.includes(step.slice('SCAN '.length)));
+  const sorted = steps.includes('USE TEMP B-TREE FOR ORDER BY');
+  const whole = sorted ? /^SCAN (\w+)( USING (COVERING )?INDEX \w+)?$/ : /^SCAN (\w+)$/;
+  return steps.filter((step) => {
+    const table = whole.exec(step)?.[1];
+    return table !== undefined && !made.includes(table);
+  });
 }
 
 /** What was asked, and how long it took. */
