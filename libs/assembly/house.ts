@@ -99,6 +99,7 @@ export async function openHouse(config: Config): Promise<House> {
       await pool.close();
       db.close();
       await writer.close();
+      integrity.release();
       presence.release();
       log.flush();
     },

@@ -64,26 +64,33 @@ export class OnCall {
     return this.running;
   }
 
+  /** Whether the server was ended behind our back. */
+  private get dead(): boolean {
+    const child = this.running?.process;
+    return child !== undefined && (child.exitCode !== null || child.signalCode !== null);
+  }
+
   /** Everything that servers have printed so far. */
   get printed(): string {
     return this.journal + (this.running?.output() ?? '');
   }
 
   async start(): Promise<void> {
-    if (this.running !== undefined) return;
+    if (this.running !== undefined && !this.dead) return;
+    if (this.dead) await this.stop();
     this.running = await startServer({ ABATHUR_LOG_LEVEL: 'info', ...this.environment, ...this.set() }, this.directory);
     this.environment['PORT'] = String(this.running.port);
   }
 
   async stop(): Promise<void> {
-    await this.running?.stop();
+    if (!this.dead) await this.running?.stop();
     this.journal = this.printed;
     this.running = undefined;
   }
 
   /** Ends what runs, however the spec went. */
   async end(): Promise<void> {
-    await this.running?.kill();
+    if (!this.dead) await this.running?.kill();
     this.desk.closeAllConnections();
     this.desk.close();
     await once(this.desk, 'close');

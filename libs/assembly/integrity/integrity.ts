@@ -1,7 +1,8 @@
+import { existsSync } from 'node:fs';
 import { vectorFlaws } from '#search';
 import { Database, sql } from '#storage';
 import { openModel } from '../model.js';
-import { checkFile, checkForeignKeys } from './check-file.js';
+import { checkFile, checkForeignKeys, readHead, type FileHead } from './check-file.js';
 import { checkBooks, checkChain } from './check-log.js';
 import { checkTables, checkWordIndexes, deriveAgain } from './check-tables.js';
 import { Findings, RESTORE, type CheckName, type CheckResult, type IntegrityReport } from './report.js';
@@ -15,10 +16,16 @@ export interface IntegrityProgress {
 /**
  * All checks of a database file, on a connection of their own that only reads. They see the file as it was when they
  * began, however much is written meanwhile: nobody waits for them, but the write-ahead log is kept until they are through.
+ * `descriptor` is the file, kept open: needed where this process has the database open otherwise, see {@link readHead}.
  */
-export function checkIntegrity(path: string, onProgress: (progress: IntegrityProgress) => void): IntegrityReport {
+export function checkIntegrity(
+  path: string,
+  onProgress: (progress: IntegrityProgress) => void,
+  descriptor?: number,
+): IntegrityReport {
   const begin = performance.now();
   const started_at = new Date().toISOString();
+  const head = existsSync(path) ? readHead(path, descriptor) : undefined;
   const db = Database.open({ path, readonly: true });
   const scratch = openModel();
   try {
@@ -26,7 +33,7 @@ export function checkIntegrity(path: string, onProgress: (progress: IntegrityPro
     db.pragma('query_only = OFF');
     return db.savepoint(() => {
       const position = headOf(db);
-      const checks = runChecks(db, scratch, position, onProgress);
+      const checks = runChecks(db, scratch, head!, position, onProgress);
       return {
         ok: checks.every(({ ok }) => ok),
         position,
@@ -53,6 +60,7 @@ function headOf(db: Database): number {
 function runChecks(
   db: Database,
   scratch: Database,
+  fileHead: FileHead,
   head: number,
   onProgress: (progress: IntegrityProgress) => void,
 ): CheckResult[] {
@@ -64,7 +72,7 @@ function runChecks(
 
   let derived = false;
   const checks: [CheckName, (findings: Findings) => void][] = [
-    ['sqlite', (findings) => checkFile(db, scratch, findings)],
+    ['sqlite', (findings) => checkFile(db, scratch, fileHead, findings)],
     ['foreign-keys', (findings) => checkForeignKeys(db, findings)],
     [
       'chain',
