@@ -55,6 +55,8 @@ export async function createApp(house: House): Promise<NestFastifyApplication> {
     jsonDocumentUrl: 'openapi.json',
     yamlDocumentUrl: 'openapi.yaml',
   });
+  // Who opens the address in a browser wants to see something.
+  server.get('/', (_, reply) => reply.redirect('/docs'));
   await app.init();
   return app;
 }

@@ -14,6 +14,9 @@ import { rebuild } from './verbs/rebuild.js';
 import { restore } from './verbs/restore.js';
 import { rollback } from './verbs/rollback.js';
 import { serve } from './verbs/serve.js';
+import { smoke } from './verbs/smoke.js';
+import { traffic } from './verbs/traffic.js';
+import { validate } from './verbs/validate.js';
 import { verify } from './verbs/verify.js';
 import { wal } from './verbs/wal.js';
 
@@ -22,6 +25,7 @@ await shell(
   [
     serve,
     migrate,
+    smoke,
     verify,
     integrity,
     projections,
@@ -37,6 +41,8 @@ await shell(
     load,
     memory,
     jobs,
+    traffic,
+    validate,
   ],
   process.argv.slice(2),
 );

@@ -69,7 +69,7 @@ describe('Health, and HTTP at its edges', () => {
 
   it.each([
     ['GET', '/v1/nowhere'],
-    ['GET', '/'],
+    ['POST', '/'],
     ['GET', '/v1'],
     ['GET', '/v1/sessions/'],
     ['GET', '/v1//sessions'],
