@@ -131,7 +131,6 @@ export class OnCall {
     this.page.ran(block);
     const missing = code === block.exit ? missingIn(output, block.seen) : `exit ${block.exit}`;
     if (missing !== undefined) {
-      if (process.env['SHOW_JOURNAL']) process.stderr.write(this.printed);
       const where = `${this.page.name}.md:${block.line}`;
       throw new Error(`${where} promises "${missing}" of\n${block.commands}\nbut it ended with ${code}:\n${output}`);
     }

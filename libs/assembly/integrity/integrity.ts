@@ -31,10 +31,11 @@ export function checkIntegrity(
   try {
     // The file is opened to read only; a temporary table, which the comparison of words needs, is none of its business.
     db.pragma('query_only = OFF');
-    return db.savepoint(() => {
+    let report: IntegrityReport | undefined;
+    const look = (): void => {
       const position = headOf(db);
       const checks = runChecks(db, scratch, head!, position, onProgress);
-      return {
+      report = {
         ok: checks.every(({ ok }) => ok),
         position,
         started_at,
@@ -42,7 +43,14 @@ export function checkIntegrity(
         seconds: Math.round(performance.now() - begin) / 1000,
         checks,
       };
-    });
+    };
+    try {
+      db.savepoint(look);
+    } catch (error) {
+      // A broken page may be told of once more where the savepoint ends; it is in the report already.
+      if (report === undefined) throw error;
+    }
+    return report!;
   } finally {
     scratch.close();
     db.close();
