@@ -24,4 +24,4 @@ export { defineRead, readRegistry, type AnyRead, type Read } from './reads.js';
 export { and, join, sql, type Sql, type SqlValue } from './sql.js';
 export { finishSwap, stagingOf, swapIn, sync } from './swap.js';
 export { makeIndex, missingIndexes, tableIndexes, type TableIndex } from './table-indexes.js';
-export { checkpoint, walStatus, type Checkpointed, type WalStatus } from './wal.js';
+export { checkpoint, walStatus, type Checkpointed, type WalStatus } from './wal-status.js';
