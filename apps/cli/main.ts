@@ -7,6 +7,8 @@ import { auditing } from './verbs/audit.js';
 import { backup } from './verbs/backup.js';
 import { ballast } from './verbs/ballast.js';
 import { db } from './verbs/db.js';
+import { bench } from './verbs/bench.js';
+import { documents } from './verbs/documents.js';
 import { drill } from './verbs/drill.js';
 import { load } from './verbs/load.js';
 import { memory } from './verbs/memory.js';
@@ -17,6 +19,7 @@ import { restore } from './verbs/restore.js';
 import { rollback } from './verbs/rollback.js';
 import { serve } from './verbs/serve.js';
 import { smoke } from './verbs/smoke.js';
+import { status } from './verbs/status.js';
 import { traffic } from './verbs/traffic.js';
 import { validate } from './verbs/validate.js';
 import { verify } from './verbs/verify.js';
@@ -26,6 +29,7 @@ import { wal } from './verbs/wal.js';
 await shell(
   [
     serve,
+    status,
     migrate,
     smoke,
     verify,
@@ -44,7 +48,9 @@ await shell(
     erasures,
     load,
     memory,
+    documents,
     jobs,
+    bench,
     traffic,
     validate,
   ],
