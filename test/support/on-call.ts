@@ -82,6 +82,13 @@ export class OnCall {
     this.environment['PORT'] = String(this.running.port);
   }
 
+  /** Puts settings into the file of them, and restarts. */
+  async configure(settings: Record<string, string>): Promise<void> {
+    for (const [name, value] of Object.entries(settings)) appendFileSync(this.settings, `${name}=${value}\n`);
+    await this.stop();
+    await this.start();
+  }
+
   async stop(): Promise<void> {
     if (!this.dead) await this.running?.stop();
     this.journal = this.printed;
