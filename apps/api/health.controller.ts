@@ -93,7 +93,7 @@ export class HealthController {
 
   private database(): PartBody {
     const { db, reads, config } = this.house;
-    const pragmas = checkPragmas(db, config.ABATHUR_DB_SYNCHRONOUS);
+    const pragmas = checkPragmas(db, config.ABATHUR_DB_SYNCHRONOUS, config.ABATHUR_DB_WAL_AUTOCHECKPOINT);
     const wrong = pragmas.filter(({ ok }) => !ok).map(({ name }) => name);
     const details = {
       file_id: fileId(db.path),

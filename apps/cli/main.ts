@@ -6,6 +6,7 @@ import { jobs } from './verbs/jobs.js';
 import { auditing } from './verbs/audit.js';
 import { backup } from './verbs/backup.js';
 import { ballast } from './verbs/ballast.js';
+import { db } from './verbs/db.js';
 import { bench } from './verbs/bench.js';
 import { documents } from './verbs/documents.js';
 import { drill } from './verbs/drill.js';
@@ -23,6 +24,7 @@ import { status } from './verbs/status.js';
 import { traffic } from './verbs/traffic.js';
 import { validate } from './verbs/validate.js';
 import { verify } from './verbs/verify.js';
+import { wal } from './verbs/wal.js';
 
 /** The command `abathur`, verb by verb, in the order in which its help tells them. */
 await shell(
@@ -40,6 +42,8 @@ await shell(
     drill,
     rollback,
     ballast,
+    db,
+    wal,
     auditing,
     erase,
     erasures,

@@ -24,6 +24,8 @@ const wrong: [keyof Config, string, RegExp][] = [
   ['ABATHUR_DB_POOL_MIN', '0', /must not be less than 1/],
   ['ABATHUR_DB_POOL_MAX', '65', /must not be greater than 64/],
   ['ABATHUR_DB_POOL_TIMEOUT_MS', '0.5', /must be an integer/],
+  ['ABATHUR_DB_WAL_AUTOCHECKPOINT', '0', /must not be less than 1/],
+  ['ABATHUR_SLOW_READ_MS', '-1', /must not be less than 0/],
   ['ABATHUR_LOG_LEVEL', 'loud', /trace, debug, info, warn, error, silent/],
   ['ABATHUR_BACKGROUND', 'yes', /on, off/],
   ['ABATHUR_ARCHIVE_AFTER_DAYS', '-1', /must not be less than 0/],

@@ -15,6 +15,11 @@ export class Config {
   @IsInt() @Min(1) @Max(64) ABATHUR_DB_POOL_MAX = 20;
   @IsInt() @Min(1) @Max(600_000) ABATHUR_DB_POOL_TIMEOUT_MS = 30_000;
 
+  /** Pages in the write-ahead log from which on a commit folds it back into the file. */
+  @IsInt() @Min(1) @Max(1_000_000) ABATHUR_DB_WAL_AUTOCHECKPOINT = 1000;
+  /** Reads that take longer are told in the log; 0: none are. */
+  @IsInt() @Min(0) @Max(600_000) ABATHUR_SLOW_READ_MS = 100;
+
   @IsIn(LOG_LEVELS) ABATHUR_LOG_LEVEL: LogLevel = 'info';
   /** Whether this process also does the background work; `off` where `abathur-workers` runs beside it. */
   @IsIn(['on', 'off']) ABATHUR_BACKGROUND: 'on' | 'off' = 'on';

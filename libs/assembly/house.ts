@@ -9,7 +9,7 @@ import { Operations, type OperationObserver } from '#operations';
 import { projectionStatus } from '#projections';
 import { feedbackTotals, Meaning, OllamaChat, SearchIds, searchIdKey, searchStatus } from '#search';
 import { DomainError } from '#kernel';
-import { Database, diskOf, FileLock, lockOf, migrate, readMigrations, ReadSide } from '#storage';
+import { Database, diskOf, FileLock, lockOf, migrate, readMigrations, ReadSide, type ReaderPool } from '#storage';
 import { Log, Metrics } from '#telemetry';
 import { BACKUP_PROCESS, takeOptions } from './backup.js';
 import { systemCaller } from './caller.js';
@@ -30,19 +30,22 @@ export type { House } from './open-house.js';
 /** Migrates, then opens: the main thread's reading connection, the reader threads and the writer thread. */
 export async function openHouse(config: Config): Promise<House> {
   const { ABATHUR_DB_PATH: path, ABATHUR_DB_SYNCHRONOUS: synchronous } = config;
+  const walAutocheckpoint = config.ABATHUR_DB_WAL_AUTOCHECKPOINT;
   const log = Log.create(config.ABATHUR_LOG_LEVEL);
   const metrics = new Metrics(VERSION);
   const presence = enter(path);
   migrateFile(config);
   tidyRebuilds(path);
-  const db = Database.open({ path, readonly: true, synchronous });
+  const db = Database.open({ path, readonly: true, synchronous, walAutocheckpoint });
   const writer = new WriterClient(new URL('./writer.thread.js', import.meta.url), {
     path,
     synchronous,
+    walAutocheckpoint,
     episodicTtlDays: config.ABATHUR_EPISODIC_TTL_DAYS,
   });
   const pool = openReaders(config);
   const reads = new ReadSide(db, pool);
+  tellSlowReads([reads, pool], log, config.ABATHUR_SLOW_READ_MS);
   const embedder = await chooseEmbedder(config, (error) => log.error('embeddings-down', error));
   const meaning = new Meaning(
     reads,
@@ -113,6 +116,7 @@ export async function openHouse(config: Config): Promise<House> {
       await pool.close();
       db.close();
       await writer.close();
+      integrity.release();
       presence.release();
       log.flush();
     },
@@ -195,6 +199,16 @@ function observe(house: House): void {
       metrics.logPosition.set(position + lag);
     }
   });
+}
+
+/** By name only: what was asked with may be somebody's. */
+function tellSlowReads(sides: (ReadSide | ReaderPool)[], log: Log, longest: number): void {
+  if (longest === 0) return;
+  for (const side of sides) {
+    side.onRead = (read, milliseconds) => {
+      if (milliseconds > longest) log.warn('slow-read', { read, milliseconds: Math.round(milliseconds) });
+    };
+  }
 }
 
 function observeBackups({ metrics, backups }: House): void {

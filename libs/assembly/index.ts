@@ -12,6 +12,7 @@ export { keyEnvironment, migrateFile, openHouse, signingDirectory, sizeOf } from
 export { checkIntegrity, type IntegrityProgress } from './integrity/integrity.js';
 export { integrityCheck, lastIntegrityReport, startIntegrityCheck } from './integrity/start.js';
 export { CHECKS, type CheckName, type CheckResult, type Flaw, type IntegrityReport } from './integrity/report.js';
+export { openModel } from './model.js';
 export { eraseAgain, eraseFrom, eraseSubject, orderErasure } from './erasure/erase-file.js';
 export { erasure } from './erasure/erasure.decider.js';
 export { erasurePlan, type ErasurePlan } from './erasure/erasure.plan.js';

@@ -9,9 +9,17 @@ export class ReadSide {
     private readonly pool: ReaderPool,
   ) {}
 
+  /** Called with the name of each point read and the milliseconds that it took; the pool has the same for the others. */
+  onRead: (read: string, milliseconds: number) => void = () => undefined;
+
   /** A point read, on this thread's own connection. */
   point<Input, Answer>(read: Read<Input, Answer>, input: Input): Answer {
-    return read.run(this.db, input);
+    const begin = performance.now();
+    try {
+      return read.run(this.db, input);
+    } finally {
+      this.onRead(read.name, performance.now() - begin);
+    }
   }
 
   /** A scan, on a reader of the pool. */

@@ -54,6 +54,8 @@ const MOST_WAITING = 1024;
 interface Lane {
   worker: Worker;
   job?: Job;
+  /** When it got that. */
+  begun: number;
   /** Whether it has said that it is there: one that has not may be the first of many that end at their start. */
   proven: boolean;
 }
@@ -76,6 +78,9 @@ export class ReaderPool {
 
   /** Called with the seconds that each read waited for its reader. */
   onAcquired: (seconds: number) => void = () => undefined;
+
+  /** Called with the name of each read that was answered, and the milliseconds that its reader took. */
+  onRead: (read: string, milliseconds: number) => void = () => undefined;
 
   constructor(private readonly options: PoolOptions) {}
 
@@ -124,6 +129,7 @@ export class ReaderPool {
     this.starts += 1;
     const lane: Lane = {
       proven: false,
+      begun: 0,
       worker: new Worker(this.options.script, { workerData: this.options.workerData, resourceLimits: SMALL }),
     };
     lane.worker.unref();
@@ -138,6 +144,7 @@ export class ReaderPool {
     clearTimeout(job.timer);
     this.onAcquired((performance.now() - job.queued) / 1000);
     lane.job = job;
+    lane.begun = performance.now();
     lane.worker.ref();
     lane.worker.postMessage(job.request);
   }
@@ -146,12 +153,13 @@ export class ReaderPool {
     lane.proven = true;
     this.stillborn = 0;
     if (reply.id === HERE.id) return this.welcome(lane);
-    const { job } = lane;
+    const { job, begun } = lane;
     lane.job = undefined;
     lane.worker.unref();
     const next = this.take();
     if (next !== undefined) this.start(lane, next);
     if (job === undefined) return;
+    this.onRead(job.request.read, performance.now() - begun);
     if ('answer' in reply) job.resolve(reply.answer);
     else
       job.reject(
