@@ -8,6 +8,7 @@ CREATE TABLE quarantines (
   quarantine_id  TEXT NOT NULL UNIQUE,
   session_id     TEXT,                                 -- of what came from here, all that are given
   actor          TEXT,
+  key_id         TEXT,                                 -- of the API key that it was written with
   from_time      TEXT,
   to_time        TEXT,
   correlation_id TEXT,
@@ -16,7 +17,7 @@ CREATE TABLE quarantines (
   imposed_at     TEXT NOT NULL,
   lifted_by      TEXT,
   lifted_at      TEXT,                                 -- NULL: it stands, also for what is written from now on
-  CHECK (coalesce(session_id, actor, from_time, to_time, correlation_id) IS NOT NULL),
+  CHECK (coalesce(session_id, actor, key_id, from_time, to_time, correlation_id) IS NOT NULL),
   CHECK ((lifted_at IS NULL) = (lifted_by IS NULL))
 ) STRICT;
 CREATE INDEX idx_quarantines_standing ON quarantines (id) WHERE lifted_at IS NULL;

@@ -60,6 +60,7 @@ export class ListQuarantinesQuery extends PageQuery {
 export class QuarantineSourceBody {
   session_id?: string;
   actor?: string;
+  key?: string;
   from?: string;
   to?: string;
   correlation_id?: string;

@@ -66,4 +66,5 @@ export {
 } from './memory.reads.js';
 export { memorySearchable } from './memory.searchable.js';
 export { quarantine } from './quarantine.decider.js';
+export type { QuarantineSource } from './quarantine.events.js';
 export { planQuarantine, type Quarantine } from './quarantine.reads.js';

@@ -80,10 +80,11 @@ export const memoriesProjector = projector<MemoryEvent | QuarantineEvent | Sessi
           ],
 
     QuarantineImposed: ({ data: { quarantine_id, source, reason, entries }, position, time, actor }) => [
-      sql`INSERT INTO quarantines (id, quarantine_id, session_id, actor, from_time, to_time, correlation_id, reason,
-            imposed_by, imposed_at)
+      sql`INSERT INTO quarantines (id, quarantine_id, session_id, actor, key_id, from_time, to_time, correlation_id,
+            reason, imposed_by, imposed_at)
           VALUES (${position}, ${quarantine_id}, ${source.session_id ?? null}, ${source.actor ?? null},
-            ${source.from ?? null}, ${source.to ?? null}, ${source.correlation_id ?? null}, ${reason}, ${actor}, ${time})`,
+            ${source.key ?? null}, ${source.from ?? null}, ${source.to ?? null}, ${source.correlation_id ?? null},
+            ${reason}, ${actor}, ${time})`,
       sql`INSERT INTO memory_quarantines (quarantine, entry_id)
           SELECT ${position}, m.id FROM json_each(${canonicalJson(entries)}) r
             JOIN memory_entries m ON m.id >= r.value ->> 0 AND m.id <= r.value ->> 1 ORDER BY m.id`,
@@ -114,6 +115,7 @@ const inQuarantine = ({ data, position, time, actor, correlation_id }: Recorded<
         AND (q.session_id IS NULL OR q.session_id = ${data.session_id}
              OR substr(${`${data.namespace}:`}, 1, length(q.session_id) + 9) = 'session:' || q.session_id || ':')
         AND (q.actor IS NULL OR q.actor = ${actor})
+        AND (q.key_id IS NULL OR ${actor} IN ('agent:' || q.key_id, 'service:' || q.key_id, 'operator:' || q.key_id))
         AND (q.from_time IS NULL OR q.from_time <= ${time}) AND (q.to_time IS NULL OR q.to_time >= ${time})
         AND (q.correlation_id IS NULL OR q.correlation_id = ${correlation_id})`,
   sql`UPDATE memory_entries SET is_quarantined = 1

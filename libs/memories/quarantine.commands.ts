@@ -138,11 +138,10 @@ export const quarantineHandlers = [
 
 /** The source that is meant, checked. */
 function sourceOf({ session_id, agent, key, from, to, correlation_id }: QuarantineRequest): QuarantineSource {
-  if (agent !== undefined && key !== undefined) throw invalid('key', 'does not go together with agent');
-  const actor = key === undefined ? agent && actorOf(agent) : `key:${key}`;
   const source: QuarantineSource = {
     ...(session_id !== undefined && { session_id }),
-    ...(actor !== undefined && { actor }),
+    ...(agent !== undefined && { actor: actorOf(agent) }),
+    ...(key !== undefined && { key }),
     ...(from !== undefined && { from: isoTime(from, 'from') }),
     ...(to !== undefined && { to: isoTime(to, 'to') }),
     ...(correlation_id !== undefined && { correlation_id }),

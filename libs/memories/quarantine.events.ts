@@ -3,8 +3,10 @@ import type { DomainEvent, EventCatalog } from '#kernel';
 /** Where something came from: whatever all of these say that are given. */
 export interface QuarantineSource {
   session_id?: string;
-  /** Who wrote: `agent:<id>`, `key:<id>`, a user. */
+  /** Who wrote, as the log names it: `agent:<id>`, a user. */
   actor?: string;
+  /** The id of the API key that it was written with; who writes with one is `<role>:<key>`. */
+  key?: string;
   /** ISO-8601 UTC, inclusive. */
   from?: string;
   /** ISO-8601 UTC, inclusive; left out, also what is still to come. */

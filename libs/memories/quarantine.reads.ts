@@ -21,12 +21,13 @@ interface Row extends Omit<Quarantine, 'source'> {
   position: number;
   session_id: string | null;
   actor: string | null;
+  key_id: string | null;
   from_time: string | null;
   to_time: string | null;
   correlation_id: string | null;
 }
 
-const columns = sql`q.id AS position, q.quarantine_id AS id, q.session_id, q.actor, q.from_time, q.to_time, q.correlation_id,
+const columns = sql`q.id AS position, q.quarantine_id AS id, q.session_id, q.actor, q.key_id, q.from_time, q.to_time, q.correlation_id,
   q.reason, q.imposed_by, q.imposed_at, q.lifted_by, q.lifted_at,
   (SELECT count(*) FROM memory_quarantines k WHERE k.quarantine = q.id) AS memories`;
 
@@ -34,6 +35,7 @@ const toQuarantine = ({
   position: _,
   session_id,
   actor,
+  key_id,
   from_time,
   to_time,
   correlation_id,
@@ -43,6 +45,7 @@ const toQuarantine = ({
   source: {
     ...(session_id !== null && { session_id }),
     ...(actor !== null && { actor }),
+    ...(key_id !== null && { key: key_id }),
     ...(from_time !== null && { from: from_time }),
     ...(to_time !== null && { to: to_time }),
     ...(correlation_id !== null && { correlation_id }),
@@ -92,7 +95,7 @@ export const entriesFrom = defineRead('quarantines.entries', (db, { source, afte
     .map(({ position }) => position),
 );
 
-function matching({ session_id, actor, from, to, correlation_id }: QuarantineSource): Sql[] {
+function matching({ session_id, actor, key, from, to, correlation_id }: QuarantineSource): Sql[] {
   const conditions: Sql[] = [];
   if (session_id !== undefined) {
     const own = `session:${session_id}`;
@@ -102,6 +105,7 @@ function matching({ session_id, actor, from, to, correlation_id }: QuarantineSou
     );
   }
   if (actor !== undefined) conditions.push(sql`actor = ${actor}`);
+  if (key !== undefined) conditions.push(sql`actor IN (${`agent:${key}`}, ${`service:${key}`}, ${`operator:${key}`})`);
   if (from !== undefined) conditions.push(sql`timestamp >= ${from}`);
   if (to !== undefined) conditions.push(sql`timestamp <= ${to}`);
   if (correlation_id !== undefined) conditions.push(sql`correlation_id = ${correlation_id}`);

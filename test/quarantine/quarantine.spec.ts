@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { decideStep } from '#audit-log';
-import { memory } from '#memories';
+import { decideStep, planStep } from '#audit-log';
+import { memory, planQuarantine, type QuarantineSource } from '#memories';
 import { abathur } from '../support/cli.js';
 import { caller, openTestHouse, type TestHouse } from '../support/house.js';
 import { ended } from '../support/operations.js';
@@ -232,7 +232,6 @@ describe('What came from a source that is not trusted', () => {
       { from: '2026-02-01T00:00:00Z', to: '2026-01-01T00:00:00Z', reason: 'r' },
       /before from/,
     ],
-    ['an agent and a key', { agent: 'a', key: 'k', reason: 'r' }, /does not go together/],
     ['what nobody knows', { session_id: 's', reason: 'r', everything: true }, /everything/],
   ])('refuses %s', async (_, body, says) => {
     const answer = await api().post(at).send(body);
@@ -271,6 +270,11 @@ describe('A quarantine of an agent', () => {
       caller: caller({ actor }),
       steps: [decideStep(memory, { type: 'WriteMemory', mode: 'put', namespace: 'user:alice', key, value: { key } })],
     });
+  const impose = (quarantine_id: string, source: QuarantineSource) =>
+    house.log.execute({
+      caller: caller(),
+      steps: [planStep(planQuarantine, { quarantine_id, source, reason: 'r', found: [], seen: 0 })],
+    });
   const standing = (): string[] =>
     house.db
       .all<{ key: string }>({
@@ -282,17 +286,17 @@ describe('A quarantine of an agent', () => {
   it('holds what the agent wrote and will write, and nothing of another whose name is longer', async () => {
     await write('a', 'agent:bad');
     await write('b', 'agent:badger');
-    await house.log.execute({
-      caller: caller(),
-      steps: [
-        {
-          plan: 'quarantines.plan',
-          input: { quarantine_id: 'q', source: { actor: 'agent:bad' }, reason: 'r', found: [], seen: 0 },
-        },
-      ],
-    });
+    await impose('one', { actor: 'agent:bad' });
     await write('c', 'agent:bad');
     await write('d', 'agent:badger');
     expect(standing()).toEqual(['b', 'd']);
+  });
+
+  it('holds what was and will be written with a key, whatever its role', async () => {
+    await write('e', 'service:k1');
+    await impose('two', { key: 'k1' });
+    await write('f', 'agent:k1');
+    await write('g', 'agent:k12');
+    expect(standing()).toEqual(['b', 'd', 'g']);
   });
 });
