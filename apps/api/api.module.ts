@@ -23,6 +23,7 @@ import { MemoriesController } from './memories.controller.js';
 import { NamespacesController } from './namespaces.controller.js';
 import { OperationsController } from './operations.controller.js';
 import { ProjectionsController } from './projections.controller.js';
+import { QuarantinesController } from './quarantines.controller.js';
 import { SearchController } from './search.controller.js';
 import { SessionsController } from './sessions.controller.js';
 import { TasksController } from './tasks.controller.js';
@@ -53,6 +54,7 @@ export class ApiModule {
         AuditorsController,
         BackupsController,
         ErasuresController,
+        QuarantinesController,
         DatabaseController,
         HealthController,
       ],

@@ -15,6 +15,7 @@ import { load } from './verbs/load.js';
 import { memory } from './verbs/memory.js';
 import { migrate } from './verbs/migrate.js';
 import { projections } from './verbs/projections.js';
+import { quarantine } from './verbs/quarantine.js';
 import { rebuild } from './verbs/rebuild.js';
 import { restore } from './verbs/restore.js';
 import { rollback } from './verbs/rollback.js';
@@ -47,6 +48,7 @@ await shell(
     auditing,
     erase,
     erasures,
+    quarantine,
     load,
     memory,
     documents,

@@ -190,6 +190,11 @@ const WRITES: Record<string, Write> = {
     body: {},
     other: { dry_run: true },
   },
+  'POST /v1/admin/quarantines': {
+    path: '/v1/admin/quarantines',
+    body: { session_id: 'nobodys', reason: 'r' },
+    other: { session_id: 'nobodys', reason: 's' },
+  },
   'POST /v1/admin/backups': { path: '/v1/admin/backups' },
   'POST /v1/admin/integrity': { path: '/v1/admin/integrity' },
 };
@@ -209,6 +214,7 @@ const OTHERS = [
   'POST /v1/memories/conflicts/{id}/resolve',
   'DELETE /v1/documents/{id}',
   'POST /v1/search/{search_id}/feedback',
+  'DELETE /v1/admin/quarantines/{id}',
 ];
 
 describe('A write that is sent twice', () => {

@@ -19,6 +19,7 @@ import * as learningDtos from '../../apps/api/learning.dto.js';
 import * as memoryDtos from '../../apps/api/memories.dto.js';
 import { CreateKeyBody, ListKeysQuery } from '../../apps/api/keys.dto.js';
 import { ConfigureJobBody, RunJobBody } from '../../apps/api/jobs.dto.js';
+import { ListQuarantinesQuery, QuarantineBody } from '../../apps/api/quarantines.dto.js';
 import { EraseBody } from '../../apps/api/erasures.dto.js';
 import { ListOperationsQuery } from '../../apps/api/operations.dto.js';
 import { RebuildBody } from '../../apps/api/projections.dto.js';
@@ -444,6 +445,24 @@ describe('The OpenAPI document', () => {
     await ask('PUT', `${a}/doc/state`, { state: 'idle' });
   });
 
+  it('R-O8 describes every answer of quarantines', async () => {
+    const q = '/v1/admin/quarantines';
+    await ask('PUT', '/v1/memories/user:shady/k', { value: { n: 1 } }, { 'x-correlation-id': 'shady' });
+    const { body } = await ask('POST', q, { correlation_id: 'shady', to: '2999-01-01T00:00:00Z', reason: 'r' });
+    const { id } = body as { id: string };
+    await ask('POST', q, { reason: 'r' });
+    expect((await ask('GET', '/v1/memories/user:shady/k')).status).toBe(404);
+    await ask('GET', '/v1/memories/user:shady/k?include_quarantined=true');
+    await ask('GET', `${q}?standing=true&limit=1`);
+    await ask('GET', `${q}?standing=maybe`);
+    for (const path of ['', '/contexts']) {
+      await ask('GET', `${q}/${id}${path}`);
+      await ask('GET', `${q}/none${path}`);
+    }
+    await ask('DELETE', `${q}/${id}`);
+    await ask('DELETE', `${q}/none`);
+  });
+
   it('R-O8 describes every answer of erasures', async () => {
     const e = '/v1/admin/erasures';
     await ask('PUT', '/v1/memories/user:gone/k', { value: { n: 1 } });
@@ -646,6 +665,7 @@ describe('The OpenAPI document', () => {
           threshold: 0,
           weights: { semantic: 1, keyword: 0.5 },
           as_of: 1,
+          include_quarantined: true,
           explain: true,
         },
       ],
@@ -676,6 +696,12 @@ describe('The OpenAPI document', () => {
         consolidationDtos.ListConflictsQuery,
         { namespace_prefix: 'user:a', status: 'open', kind: 'same_key', limit: 1, cursor: 'c' },
       ],
+      [
+        'QuarantineBody',
+        QuarantineBody,
+        { session_id: 's', agent: 'a', key: 'k', from: '2026', to: '2026', correlation_id: 'c', reason: 'r' },
+      ],
+      ['GET /v1/admin/quarantines', ListQuarantinesQuery, { standing: true, limit: 1, cursor: 'c' }],
       [
         'EraseBody',
         EraseBody,
@@ -713,20 +739,29 @@ describe('The OpenAPI document', () => {
           updated_before: '2026-01-01',
           include_deleted: true,
           include_superseded: true,
+          include_quarantined: true,
           filter: '{}',
           as_of: '1',
           limit: 1,
           cursor: 'c',
         },
       ],
-      ['GET /v1/memories/{namespace}/{key}', memoryDtos.GetMemoryQuery, { version: 1, as_of: '1' }],
+      [
+        'GET /v1/memories/{namespace}/{key}',
+        memoryDtos.GetMemoryQuery,
+        { version: 1, include_quarantined: true, as_of: '1' },
+      ],
       ['GET /v1/memories/{namespace}/{key}/diff', memoryDtos.DiffMemoryQuery, { from: 1, to: 2 }],
       [
         'GET /v1/memories/export',
         memoryDtos.ExportMemoriesQuery,
         { namespace_prefix: 'user:a', memory_type: 'semantic', as_of: '1' },
       ],
-      ['GET /v1/memories/{namespace}/{key}/history', memoryDtos.HistoryQuery, { as_of: '1', limit: 1, cursor: 'c' }],
+      [
+        'GET /v1/memories/{namespace}/{key}/history',
+        memoryDtos.HistoryQuery,
+        { include_quarantined: true, as_of: '1', limit: 1, cursor: 'c' },
+      ],
       [
         'GET /v1/namespaces',
         memoryDtos.ListNamespacesQuery,

@@ -4,7 +4,7 @@ import { context, erasure, planRevert } from '#assembly';
 import { DomainError, streamName, type Json, type JsonObject } from '#kernel';
 import { document, DOCUMENT_TYPES, readDocument } from '#documents';
 import { job } from '#jobs';
-import { conflict, CONFLICT_KINDS, memory, MEMORY_TYPES } from '#memories';
+import { conflict, CONFLICT_KINDS, memory, MEMORY_TYPES, planQuarantine, quarantine } from '#memories';
 import { feedback, FEEDBACK_SIGNALS } from '#search';
 import { session, SESSION_STATUSES, EVENT_TYPES, type NewSessionEvent, type StateDelta } from '#sessions';
 import { agent, AGENT_STATES, nextTask, progress, startOf, task, taskStream } from '#work';
@@ -30,6 +30,8 @@ export async function live(log: SqliteAuditLog, seed: number, works: number): Pr
     const actor = choose.one(['user', 'system', 'agent:planner', 'agent:writer']);
     try {
       if (n % 60 === 31) await regret(log, n, time);
+      if (n % 120 === 100) await distrust(log, n, time);
+      if (n % 120 === 110 && n > 110) await trustAgain(log, n, time);
       if (n % 180 === 170) await log.execute({ caller: caller({ time }), steps: erasing(n, time) });
       await log.execute({
         caller: caller({ time, actor, correlation_id: `work-${n % 9}` }),
@@ -253,6 +255,26 @@ function keyLife(n: number): Step[] {
     return [made, decideStep(apiKey, { type: 'ShortenKey', key_id, expires_at: '2026-12-01T00:00:00.000Z' })];
   return [made];
 }
+
+/** What came from somewhere is not trusted; ten works later it is again, and of the first a little stays out for good. */
+async function distrust(log: SqliteAuditLog, n: number, time: string): Promise<void> {
+  const quarantine_id = `quarantine-${n}`;
+  const source =
+    n === 100
+      ? { actor: 'agent:writer', to: new Date(START + 40 * 17_000).toISOString() }
+      : n % 240 === 100
+        ? { session_id: `s${n % 7}` }
+        : { actor: 'agent:planner', correlation_id: `work-${n % 9}` };
+  const impose = planStep(planQuarantine, { quarantine_id, source, reason: 'not trusted', found: [], seen: 0 });
+  await log.execute({ caller: caller({ time }), steps: [impose] });
+}
+
+/** Ten works after that. */
+const trustAgain = (log: SqliteAuditLog, n: number, time: string): Promise<unknown> =>
+  log.execute({
+    caller: caller({ time }),
+    steps: [decideStep(quarantine, { type: 'LiftQuarantine', quarantine_id: `quarantine-${n - 10}` })],
+  });
 
 /** Something is ordered to be erased, and said to be; what that does to rows and entries is another story. */
 function erasing(n: number, requested_at: string): Step[] {
