@@ -20,6 +20,7 @@ import type { AnyDecider, EventCatalog } from '#kernel';
 import { readRegistry } from '#storage';
 import { work } from '#work';
 import { activityProjector } from './activity.projector.js';
+import { census } from './census.js';
 import { contexts } from './context.js';
 import { provenanceProjector } from './provenance.projector.js';
 import { extractionReads } from './ended-sessions.js';
@@ -43,6 +44,7 @@ const features: Feature[] = [
       ...outcomeReads,
       ...extractionReads,
       ...operationReads,
+      census,
       projectionStatus,
       parkedEvents,
       countRows,

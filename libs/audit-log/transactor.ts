@@ -129,7 +129,6 @@ const CACHE_SIZE = 8_000_000;
 export class Transactor {
   private readonly folded = new LRUCache<string, Folded>({ maxSize: CACHE_SIZE, maxEntrySize: CACHE_SIZE / 4 });
   private readonly log: LogReader;
-
   constructor(
     private readonly db: Database,
     private readonly writer: LogWriter,
@@ -138,6 +137,8 @@ export class Transactor {
     catalog: EventCatalog,
     /** Before a read: what this work has appended must be there for it. */
     private readonly onRead: () => void = () => undefined,
+    /** Told of each stream that has events: whether its state was here already, or had to be folded from its beginning. */
+    private readonly onLoad: (known: boolean) => void = () => undefined,
   ) {
     this.log = new LogReader(db, catalog);
   }
@@ -265,9 +266,12 @@ export class Transactor {
   }
 
   private load(decider: AnyDecider, stream: string): Folded {
-    const known = this.folded.get(stream) ?? { state: decider.initial, version: 0, position: 0 };
+    const kept = this.folded.get(stream);
+    const known = kept ?? { state: decider.initial, version: 0, position: 0 };
     // Asking for the tip alone costs a quarter of asking for rows, and nearly always there are none.
-    if (this.writer.streamTip(stream).version === known.version) return known;
+    const { version } = this.writer.streamTip(stream);
+    if (version > 0) this.onLoad(kept !== undefined);
+    if (version === known.version) return known;
     return this.advance(decider, stream, known, this.log.stream(stream, { from: known.version + 1 }));
   }
 

@@ -19,5 +19,7 @@ export { hostReads } from './reader-host.js';
 export { ReaderPool, type PoolOptions, type PoolStatus } from './reader-pool.js';
 export { ReadSide } from './read-side.js';
 export { defineRead, readRegistry, type AnyRead, type Read } from './reads.js';
+export type { OnRead } from './read-side.js';
 export { and, join, sql, type Sql, type SqlValue } from './sql.js';
+export { CHECKPOINT_RESULTS, WalWatch, walNews, type CheckpointResult, type WalNews, type WalState } from './wal.js';
 export { finishSwap, stagingOf, swapIn, sync } from './swap.js';
