@@ -7,6 +7,7 @@ import { AuditController } from './audit.controller.js';
 import { AuditorsController } from './auditors.controller.js';
 import { ContextController } from './context.controller.js';
 import { BackupsController } from './backups.controller.js';
+import { DatabaseController } from './database.controller.js';
 import { DocumentsController } from './documents.controller.js';
 import { HealthController, HOUSE } from './health.controller.js';
 import { Draining } from './http/draining.js';
@@ -47,6 +48,7 @@ export class ApiModule {
         IntegrityController,
         AuditorsController,
         BackupsController,
+        DatabaseController,
         HealthController,
       ],
       providers: [Draining, { provide: HOUSE, useValue: house }, { provide: APP_FILTER, useClass: ProblemFilter }],

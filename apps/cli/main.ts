@@ -13,6 +13,9 @@ import { rebuild } from './verbs/rebuild.js';
 import { restore } from './verbs/restore.js';
 import { rollback } from './verbs/rollback.js';
 import { serve } from './verbs/serve.js';
+import { smoke } from './verbs/smoke.js';
+import { traffic } from './verbs/traffic.js';
+import { validate } from './verbs/validate.js';
 import { verify } from './verbs/verify.js';
 
 /** The command `abathur`, verb by verb, in the order in which its help tells them. */
@@ -20,6 +23,7 @@ await shell(
   [
     serve,
     migrate,
+    smoke,
     verify,
     integrity,
     projections,
@@ -33,6 +37,8 @@ await shell(
     load,
     memory,
     jobs,
+    traffic,
+    validate,
   ],
   process.argv.slice(2),
 );

@@ -5,6 +5,7 @@ export { Config, ConfigError, readConfig } from './config.js';
 export { context } from './context.decider.js';
 export { CONTEXT_PARTS, type ContextPart } from './context.events.js';
 export type { Context, ContextMemory, ContextSummary, Provenance, Shadowed } from './context.reads.js';
+export { databaseReport, type DatabaseReport, type QuestionPlan } from './database-report.js';
 export { catalog, diffRead, planRevert, projectors, reads } from './features.js';
 export { migrateFile, openHouse, signingDirectory } from './house.js';
 export { sizeOf } from './observe.js';

@@ -113,6 +113,14 @@ describe('R-A4 The chain of the log', () => {
       const found = await tampered(`UPDATE audit SET data = replace(data, ',"', ', "') WHERE position = 3`);
       expect(found).toMatchObject({ ok: false, broken_at: 3, reason: 'the data was changed' });
     });
+
+    it.each(['char(0)', "char(0) || 'more'", "char(0) || zeroblob(64) || 'data' || char(10) || data"])(
+      'data, with %s behind it',
+      async (more) => {
+        const found = await tampered(`UPDATE audit SET data = data || ${more} WHERE position IN (3, ${last})`);
+        expect(found).toMatchObject({ ok: false, broken_at: 3, reason: 'the data was changed' });
+      },
+    );
   });
 
   describe('is broken where entries are not what and where they were', () => {
@@ -162,6 +170,14 @@ describe('R-A4 The chain of the log', () => {
         envelope_commitment = ${hex(forged.envelope_commitment)}, data_commitment = ${hex(forged.data_commitment)},
         leaf_hash = ${hex(forged.leaf_hash)}, entry_hash = ${hex(forged.entry_hash)} WHERE position = 8`);
       expect(found).toMatchObject({ ok: false, broken_at: 9, reason: 'it does not follow from its predecessor' });
+    });
+
+    it('taken out, and hidden in the data of the one before', async () => {
+      const found = await tampered(`UPDATE audit SET data = data || char(0) || 's' ||
+          (SELECT salt || envelope_commitment || data_commitment || leaf_hash || entry_hash || char(0) || data
+           FROM audit WHERE position = 10) WHERE position = 9;
+        DELETE FROM audit WHERE position = 10`);
+      expect(found).toMatchObject({ ok: false, broken_at: 9, reason: 'the data was changed' });
     });
 
     it('and the first of several flaws is the one that is told', async () => {

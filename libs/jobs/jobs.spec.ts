@@ -1,9 +1,9 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { LEASE_SECONDS, Operations } from '#operations';
 import { ReadSide, sql, type Read } from '#storage';
 import { caller, openTestHouse, type TestHouse } from '../../test/support/house.js';
 import { Jobs, type JobDefinition, type JobRunOptions } from './jobs.js';
+import { holds } from '../../test/support/until.js';
 
 const T0 = '2026-11-25T03:00:00.000Z';
 const T1 = '2026-11-25T03:10:00.000Z';
@@ -48,11 +48,7 @@ describe('R-M12 A job', () => {
     return jobs.tick();
   };
   const now = (jobs: Jobs) => jobs.get('sweep');
-  const until = async (holds: () => boolean): Promise<void> => {
-    for (let n = 0; n < 500 && !holds(); n++) await sleep(10);
-    expect(holds()).toBe(true);
-  };
-  const ended = (jobs: Jobs): Promise<void> => until(() => now(jobs).last_run?.finished_at !== null);
+  const ended = (jobs: Jobs): Promise<unknown> => holds(() => now(jobs).last_run?.finished_at !== null);
   const change = (column: string, seconds: number): unknown =>
     house.db.run(sql`UPDATE job_runs SET ${{ text: column, params: [] }} = ${seconds}`);
   const never = (): Promise<object> => new Promise(() => undefined);
@@ -135,7 +131,7 @@ describe('R-M12 A job', () => {
     change('lease_until', 0);
     await tick(other, T1);
     slow({ swept: 99 });
-    await until(() => opened[0]!.get(runs[0]!.id)!.status === 'failed');
+    await holds(() => opened[0]!.get(runs[0]!.id)!.status === 'failed');
     expect(opened[0]!.get(runs[0]!.id)!.error).toMatch(/taken sweep over/);
     expect(now(one).last_run).toMatchObject({ status: 'running', operation_id: runs[1]!.id });
     finish({ swept: 1 });
@@ -213,7 +209,7 @@ describe('R-M12 A job', () => {
   it('asked for a dry run leaves no trace but the operation', async () => {
     const jobs = worker();
     const operation = await jobs.start('sweep', { dry_run: true });
-    await until(() => opened[0]!.get(operation.id)!.status === 'succeeded');
+    await holds(() => opened[0]!.get(operation.id)!.status === 'succeeded');
     expect(runs).toMatchObject([{ dry_run: true, id: operation.id }]);
     expect(now(jobs)).toMatchObject({ last_run: null, last_success_at: null });
   });

@@ -110,7 +110,16 @@ function find(db: Reader, { namespace, key, version, as_of, now }: MemoryInput):
   const row = db.one<MemoryRow>(
     version === undefined && as_of === undefined
       ? newest(namespace, key, now)
-      : past({ namespace, key, version: version ?? Number.MAX_SAFE_INTEGER, as_of, now }),
+      : past({
+          namespace,
+          key,
+          version: Math.min(
+            version ?? Number.MAX_SAFE_INTEGER,
+            as_of === undefined ? Number.MAX_SAFE_INTEGER : versionAt(db, namespace, key, as_of),
+          ),
+          as_of,
+          now,
+        }),
   );
   const memory = row && toMemory(row);
   return version === undefined || memory?.version === version ? memory : undefined;
@@ -121,6 +130,25 @@ const NEWEST =
   sql`SELECT ${memoryNow('')} FROM memory_entries WHERE namespace = ${null} AND key = ${null} ORDER BY version DESC LIMIT 1`
     .text;
 const newest = (namespace: string, key: string, now: string): Sql => ({ text: NEWEST, params: [now, namespace, key] });
+
+/**
+ * The version that a memory had at a position; 0 before it was there. Later versions have later ids, so it is found by
+ * halving: a memory with ten thousand versions would else be read through.
+ */
+function versionAt(db: Reader, namespace: string, key: string, position: number): number {
+  const upTo = (version: number): { version: number; id: number } | undefined =>
+    db.one({ text: UP_TO, params: [namespace, key, version] });
+  let [low, high] = [0, upTo(Number.MAX_SAFE_INTEGER)?.version ?? 0];
+  for (let middle = high; low < high; middle = Math.ceil((low + high) / 2)) {
+    const found = upTo(middle);
+    if (found !== undefined && found.id > position) high = found.version - 1;
+    else low = middle;
+  }
+  return low;
+}
+
+const UP_TO = sql`SELECT version, id FROM memory_entries
+  WHERE namespace = ${null} AND key = ${null} AND version <= ${null} ORDER BY version DESC LIMIT 1`.text;
 
 /** The newest version up to one, and up to a position. */
 const past = ({ namespace, key, version, as_of, now }: MemoryInput & { version: number }): Sql =>

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { expectProblem } from '../support/problem.js';
 import { client, startServer, type TestServer } from '../support/server.js';
+import { until } from '../support/until.js';
 
 describe('R-C3 Task context and state', () => {
   let server: TestServer;
@@ -12,14 +13,11 @@ describe('R-C3 Task context and state', () => {
   afterAll(() => server.stop());
 
   /** Asks until the answer is as wanted; the background work needs a moment. */
-  const until = async (url: string, wanted: (body: Record<string, unknown>) => boolean) => {
-    for (let attempt = 0; attempt < 200; attempt++) {
+  const becomes = (url: string, wanted: (body: Record<string, unknown>) => boolean) =>
+    until(`${url} becomes as wanted`, async () => {
       const { body } = await api.get(url).expect(200);
-      if (wanted(body as Record<string, unknown>)) return body as Record<string, unknown>;
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
-    throw new Error(`${url} did not become as wanted`);
-  };
+      return wanted(body as Record<string, unknown>) ? (body as Record<string, unknown>) : undefined;
+    });
 
   it('R-T4 an agent dies in the middle, and the next one goes on from its last checkpoint', async () => {
     await api.post('/v1/sessions').send({ session_id: 'translation', app_name: 'a', user_id: 'u' }).expect(201);
@@ -47,7 +45,7 @@ describe('R-C3 Task context and state', () => {
       .expect(201);
 
     // It is not heard of any more: the background work puts the task back.
-    const back = await until('/v1/tasks/book', ({ status }) => status === 'pending');
+    const back = await becomes('/v1/tasks/book', ({ status }) => status === 'pending');
     expect(back).toMatchObject({ retry_count: 1, agent_id: null, error_message: 'It did not end within 1 s.' });
 
     expect((await claim('second').expect(200)).body).toMatchObject({ task_id: 'book', agent_id: 'second' });
@@ -64,7 +62,7 @@ describe('R-C3 Task context and state', () => {
     const task = { task_id: 'siege', prompt: 'p', max_retries: 0, max_execution_timeout_seconds: 1 };
     await api.post('/v1/tasks').send(task).expect(201);
     await api.put('/v1/tasks/siege/status').send({ status: 'running', agent_id: 'a' }).expect(200);
-    const failed = await until('/v1/tasks/siege', ({ status }) => status === 'failed');
+    const failed = await becomes('/v1/tasks/siege', ({ status }) => status === 'failed');
     expect(failed).toMatchObject({ error_message: 'It did not end within 1 s.', agent_id: 'a' });
     const { body } = await api.get('/v1/audit/events').query({ task_id: 'siege', type: 'TaskFailed' }).expect(200);
     expect(body.items).toMatchObject([{ actor: 'system', data: { reason: 'timed_out' } }]);

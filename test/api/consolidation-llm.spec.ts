@@ -1,8 +1,9 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { startOllama, type OllamaDouble } from '../support/ollama-double.js';
 import { expectProblem } from '../support/problem.js';
 import { client, startServer, type TestServer } from '../support/server.js';
+import { ended } from '../support/operations.js';
+import { until } from '../support/until.js';
 
 interface Result {
   found: number;
@@ -44,16 +45,9 @@ describe('R-M11 Conflicts before a model', () => {
       .post('/v1/memories/consolidate')
       .send({ namespace_prefix: user, strategy: 'llm', ...more })
       .expect(202);
-    for (let looked = 0; looked < 400; looked++) {
-      const operation = (await client(server).get(`/v1/operations/${(body as { id: string }).id}`)).body as {
-        status: string;
-        result: Result;
-      };
-      if (operation.status === 'succeeded') return operation.result;
-      if (operation.status === 'failed') throw new Error(JSON.stringify(operation));
-      await sleep(25);
-    }
-    throw new Error('The operation did not end');
+    const { error, result } = await ended(server, (body as { id: string }).id);
+    expect(error).toBeNull();
+    return result as Result;
   };
 
   it('are settled by what it answers, when that is of the shape that was asked for', async () => {
@@ -125,12 +119,10 @@ describe('R-M11 Conflicts before a model', () => {
       .post('/v1/memories/consolidate')
       .send({ namespace_prefix: user, strategy: 'manual' })
       .expect(202);
-    let id: string | undefined;
-    for (let looked = 0; id === undefined && looked < 200; looked++) {
+    const id = await until('the conflict is found', async () => {
       const { body } = await client(server).get(`/v1/memories/conflicts?namespace_prefix=${user}`);
-      id = (body as { items: { id: string }[] }).items[0]?.id;
-      await sleep(25);
-    }
+      return (body as { items: { id: string }[] }).items[0]?.id;
+    });
     const resolve = () => client(server).post(`/v1/memories/conflicts/${id}/resolve`).send({ strategy: 'llm' });
     double.behaviour = 'error';
     expectProblem(await resolve(), 503, { code: 'model-unavailable' });

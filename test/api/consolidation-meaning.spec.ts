@@ -1,7 +1,8 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { startOllama, type OllamaDouble } from '../support/ollama-double.js';
 import { client, startServer, type TestServer } from '../support/server.js';
+import { until } from '../support/until.js';
+import { ended } from '../support/operations.js';
 
 /** The double knows that a puppy is a dog: these are alike in meaning, and share half of their words. */
 const PAIR = ['Puppy chased squirrels.', 'Dog chased squirrels.'];
@@ -21,27 +22,17 @@ describe('R-M11 Near-duplicates by meaning', () => {
   });
 
   const embedded = async (): Promise<void> => {
-    for (let looked = 0; looked < 400; looked++) {
+    await until('the texts are embedded', async () => {
       const { body } = await client(server).get('/v1/search/status').expect(200);
       const { vectors, backlog, lag } = body as { vectors: number; backlog: number; lag: number };
-      if (vectors > 4 && backlog === 0 && lag === 0) return;
-      await sleep(50);
-    }
-    throw new Error('The texts were not embedded');
+      return vectors > 4 && backlog === 0 && lag === 0;
+    });
   };
   const found = async (): Promise<{ kind: string; members: { key: string }[] }[]> => {
     const asked = { namespace_prefix: 'user:otto', strategy: 'merge', dry_run: true };
     const begun = await client(server).post('/v1/memories/consolidate').send(asked).expect(202);
-    for (let looked = 0; looked < 400; looked++) {
-      const { body } = await client(server).get(`/v1/operations/${(begun.body as { id: string }).id}`);
-      const { status, result } = body as {
-        status: string;
-        result: { groups: { kind: string; members: { key: string }[] }[] };
-      };
-      if (status === 'succeeded') return result.groups;
-      await sleep(25);
-    }
-    throw new Error('The operation did not end');
+    const { result } = await ended(server, (begun.body as { id: string }).id);
+    return (result as { groups: { kind: string; members: { key: string }[] }[] }).groups;
   };
 
   it('are found by vectors that are there already: no scan asks the model', async () => {

@@ -1,8 +1,8 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { JsonObject } from '#kernel';
 import { expectProblem } from '../support/problem.js';
 import { client, startServer, type TestServer } from '../support/server.js';
+import { ended } from '../support/operations.js';
 
 interface Ref {
   namespace: string;
@@ -64,14 +64,9 @@ describe('R-M11 Consolidation', () => {
   const conflicts = async (query: string): Promise<Conflict[]> =>
     ((await client(server).get(`/v1/memories/conflicts?${query}`).expect(200)).body as { items: Conflict[] }).items;
   const finished = async (id: string): Promise<{ id: string; result: Result }> => {
-    for (let looked = 0; looked < 400; looked++) {
-      const { body } = await client(server).get(`/v1/operations/${id}`).expect(200);
-      const { status, error } = body as { status: string; error: string };
-      if (status === 'failed') throw new Error(error);
-      if (status === 'succeeded') return body as { id: string; result: Result };
-      await sleep(25);
-    }
-    throw new Error('The operation did not end');
+    const { error, result } = await ended(server, id);
+    expect(error).toBeNull();
+    return { id, result: result as Result };
   };
   const consolidate = async (namespace_prefix: string, strategy: string, more: object = {}) => {
     const { body } = await client(server)

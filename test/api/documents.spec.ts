@@ -1,9 +1,10 @@
 import { mkdirSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { expectProblem } from '../support/problem.js';
 import { client, startServer, temporaryDirectory, type TestServer } from '../support/server.js';
+import { holds, until } from '../support/until.js';
+import { ended } from '../support/operations.js';
 
 const PLAN = `---
 title: Harvest plan
@@ -33,7 +34,7 @@ describe('Documents', () => {
     truncateSync(join(root, 'huge.md'), 50 * 1024 * 1024);
     symlinkSync(join(outside, 'secret.md'), join(root, 'secret.md'));
     server = await startServer({ ABATHUR_DOCUMENT_DIRS: root, ABATHUR_DOCUMENT_DEBOUNCE_MS: '100' });
-    await until(async () => (await list('path_prefix=handbook')).length === 3);
+    await holds(async () => (await list('path_prefix=handbook')).length === 3);
   });
   afterAll(() => server.stop());
 
@@ -46,30 +47,15 @@ describe('Documents', () => {
     expect(answer.body).toMatchObject({ search_id: expect.any(String), results: expect.any(Array) });
     return answer.body as { mode: string; degraded: boolean; results: Record<string, unknown>[] };
   };
-  const until = async (holds: () => Promise<boolean>): Promise<void> => {
-    for (let waited = 0; waited < 15_000; waited += 50) {
-      if (await holds()) return;
-      await sleep(50);
-    }
-    throw new Error('It does not come to hold');
-  };
-  const synced = (id: number): Promise<void> =>
-    until(async () => (await client(server).get(`/v1/documents/${id}`)).body.sync_status === 'synced');
-  const ended = async (id: string): Promise<Record<string, unknown>> => {
-    let operation: Record<string, unknown> = {};
-    await until(async () => {
-      operation = (await client(server).get(`/v1/operations/${id}`)).body;
-      return operation['status'] !== 'running';
-    });
-    return operation;
-  };
+  const synced = (id: number): Promise<boolean> =>
+    until('it is synced', async () => (await client(server).get(`/v1/documents/${id}`)).body.sync_status === 'synced');
 
   it('R-M8 are found as they were, also when they have changed or gone since', async () => {
     const first = await put({ file_path: 'past/tides.md', content: '# Tides\n\nThe zeppelin leaves at noon.\n' });
     const changed = await put({ file_path: 'past/tides.md', content: '# Tides\n\nThe submarine leaves at noon.\n' });
     await synced(first.body.id);
     const gone = await client(server).delete(`/v1/documents/${first.body.id}`).expect(204);
-    await until(async () => (await client(server).get('/v1/search/status')).body.lag === 0);
+    await holds(async () => (await client(server).get('/v1/search/status')).body.lag === 0);
     const found = async (query: string, as_of?: string | number) =>
       (await search({ query, mode: 'keyword', path_prefix: 'past/', as_of })).results.map(({ snippet }) => snippet);
     const [then, later, now] = [first, changed, gone].map(({ headers }) => Number(headers['x-position'])) as number[];
@@ -148,7 +134,7 @@ describe('Documents', () => {
       cursor = page.body.next_cursor === null ? '' : `&cursor=${page.body.next_cursor}`;
     } while (cursor !== '');
     expect(seen).toEqual([4, 3, 2, 1, 0].map((n) => `lists/${n}.md`));
-    await until(async () => (await list('sync_status=synced&path_prefix=lists/')).length === 5);
+    await holds(async () => (await list('sync_status=synced&path_prefix=lists/')).length === 5);
     expect(await list('sync_status=pending&path_prefix=lists/')).toEqual([]);
     const filter = encodeURIComponent(JSON.stringify({ owner: 'alice' }));
     expect((await list(`filter=${filter}`)).map(({ file_path }) => file_path)).toEqual(['farm/plan.md']);
@@ -221,9 +207,9 @@ describe('Documents', () => {
 
   it('R-D3 follow their files', async () => {
     writeFileSync(join(root, 'fresh.md'), '# Fresh\n');
-    await until(async () => (await list('path_prefix=handbook/fresh.md')).length === 1);
+    await holds(async () => (await list('path_prefix=handbook/fresh.md')).length === 1);
     rmSync(join(root, 'fresh.md'));
-    await until(async () => (await list('path_prefix=handbook/fresh.md')).length === 0);
+    await holds(async () => (await list('path_prefix=handbook/fresh.md')).length === 0);
   });
 
   it('R-D3 are synced when asked to, as an operation', async () => {
@@ -231,13 +217,13 @@ describe('Documents', () => {
     expect(begun.status).toBe(202);
     expect(begun.body).toMatchObject({ status: expect.any(String), progress: expect.any(Object), result: null });
     expect(begun.headers['location']).toBe(`/v1/operations/${begun.body.id}`);
-    expect(await ended(begun.body.id)).toMatchObject({
+    expect(await ended(server, begun.body.id)).toMatchObject({
       status: 'succeeded',
       progress: { done: 3, total: 3 },
       result: { found: 3, unchanged: 2, failed: 1, removed: 0 },
     });
     const everything = await client(server).post('/v1/documents/sync');
-    expect(await ended(everything.body.id)).toMatchObject({ status: 'succeeded' });
+    expect(await ended(server, everything.body.id)).toMatchObject({ status: 'succeeded' });
     expectProblem(await client(server).get('/v1/operations/none'), 404, { code: 'operation-not-found' });
   });
 

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Database, sql } from '#storage';
 import { expectProblem } from '../support/problem.js';
 import { client, startServer, type TestServer } from '../support/server.js';
+import { holds } from '../support/until.js';
 
 const JOB = '/v1/admin/jobs/expire-memories';
 
@@ -21,14 +22,6 @@ const jobOf = async (server: TestServer): Promise<JobView> => {
   const { body } = await client(server).get('/v1/admin/jobs').expect(200);
   return (body as JobView[]).find(({ name }) => name === 'expire-memories')!;
 };
-
-async function until(holds: () => Promise<boolean>): Promise<void> {
-  for (let waited = 0; waited < 20_000; waited += 50) {
-    if (await holds()) return;
-    await sleep(50);
-  }
-  throw new Error('It does not come to hold');
-}
 
 describe('R-M12 Jobs', () => {
   let server: TestServer;
@@ -72,7 +65,7 @@ describe('R-M12 Jobs', () => {
   it('run when they are asked to, as an operation', async () => {
     const begun = await api().post(`${JOB}/run`).expect(202);
     expect(begun.headers['location']).toBe(`/v1/operations/${begun.body.id}`);
-    await until(async () => (await api().get(begun.headers['location']!)).body.status === 'succeeded');
+    await holds(async () => (await api().get(begun.headers['location']!)).body.status === 'succeeded');
     expect((await jobOf(server)).last_run).toMatchObject({ operation_id: begun.body.id, status: 'succeeded' });
     const { items } = (await api().get('/v1/operations?kind=job.expire-memories&status=succeeded')).body;
     expect(items).toMatchObject([{ id: begun.body.id }]);
@@ -104,7 +97,7 @@ describe('R-M12 Jobs', () => {
       await api().put(`/v1/memories/user:jo:${key}/home`).send({ value: { text } }).expect(201);
     const names = ['scan-duplicates', 'consolidate-episodes', 'archive-memories'];
     const db = Database.open({ path: server.path });
-    await until(async () => db.all(sql`SELECT name FROM job_runs WHERE due_at IS NOT NULL`).length >= names.length);
+    await holds(async () => db.all(sql`SELECT name FROM job_runs WHERE due_at IS NOT NULL`).length >= names.length);
     db.run(
       sql`UPDATE job_runs SET due_at = '2020-01-01T00:00:00.000Z'
           WHERE name IN (SELECT value FROM json_each(${JSON.stringify(names)}))`,
@@ -114,7 +107,7 @@ describe('R-M12 Jobs', () => {
       const { body } = await api().get('/v1/admin/jobs').expect(200);
       return names.map((wanted) => (body as JobView[]).find(({ name }) => name === wanted)?.last_run);
     };
-    await until(async () => (await runs()).every((run) => run?.status === 'succeeded'));
+    await holds(async () => (await runs()).every((run) => run?.status === 'succeeded'));
     const [scan] = await runs();
     const { body } = await api().get(`/v1/operations/${scan!.operation_id}`).expect(200);
     expect(body.result).toMatchObject({ dry_run: false, found: 1, flagged: 1 });
@@ -158,10 +151,10 @@ describe('R-M12 Two worker processes on one file', () => {
     db.run(sql`UPDATE job_runs SET due_at = '2020-01-01T00:00:00.000Z' WHERE name = 'expire-memories'`);
 
   it('run each job that is due once, and a job of a dead worker again', async () => {
-    await until(async () => plan() !== null);
+    await holds(async () => plan() !== null);
     for (let round = 1; round <= 4; round++) {
       becomeDue();
-      await until(async () => plan()! > '2021' && (await jobOf(server)).last_run?.status === 'succeeded');
+      await holds(async () => plan()! > '2021' && (await jobOf(server)).last_run?.status === 'succeeded');
       // Both have looked by now.
       await sleep(1100);
       expect(runs()).toBe(round);
@@ -171,6 +164,6 @@ describe('R-M12 Two worker processes on one file', () => {
       sql`UPDATE job_runs SET lease_until = 0, result = NULL, finished_at = NULL, due_at = '2020-01-01T00:00:00.000Z'
           WHERE name = 'expire-memories'`,
     );
-    await until(async () => runs() === 5 && (await jobOf(server)).last_run?.status === 'succeeded');
+    await holds(async () => runs() === 5 && (await jobOf(server)).last_run?.status === 'succeeded');
   });
 });

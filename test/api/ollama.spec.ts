@@ -1,7 +1,7 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { startOllama, type Behaviour, type OllamaDouble } from '../support/ollama-double.js';
 import { client, startServer, temporaryDirectory, type TestServer } from '../support/server.js';
+import { until } from '../support/until.js';
 
 interface Status {
   model: string;
@@ -54,15 +54,16 @@ describe('R-D5 With Ollama', () => {
   };
   const status = async (): Promise<Status> =>
     (await client(server).get('/v1/search/status').expect(200)).body as Status;
-  const until = async (what: (now: Status) => boolean): Promise<Status> => {
-    for (let looked = 0; looked < 400; looked++) {
-      const now = await status();
-      if (what(now)) return now;
-      await new Promise((resolve) => setTimeout(resolve, 100));
-    }
-    throw new Error(`It did not come to that: ${JSON.stringify(await status())}`);
-  };
-  const settled = (): Promise<Status> => until(({ backlog, lag }) => backlog === 0 && lag === 0);
+  const becomes = (what: (now: Status) => boolean): Promise<Status> =>
+    until(
+      'the status is as wanted',
+      async () => {
+        const now = await status();
+        return what(now) ? now : undefined;
+      },
+      { instead: status },
+    );
+  const settled = (): Promise<Status> => becomes(({ backlog, lag }) => backlog === 0 && lag === 0);
   const metric = async (name: string): Promise<number> => {
     const { text } = await client(server).get('/metrics').expect(200);
     const line = text.split('\n').find((one) => one.startsWith(`${name} `) || one.startsWith(`${name}{`));
@@ -111,7 +112,7 @@ describe('R-D5 With Ollama', () => {
       expect(found.keys[0]).toBe(`away-${behaviour}`);
     }
     expect(await search({ query: 'umbrella', mode: 'keyword' })).toMatchObject({ degraded: false });
-    await until(({ backlog, lag }) => backlog > 0 && lag === 0);
+    await becomes(({ backlog, lag }) => backlog > 0 && lag === 0);
     double.behaviour = 'fine';
     expect(await settled()).toMatchObject({ parked: [] });
     await new Promise((resolve) => setTimeout(resolve, 3_000));
@@ -124,7 +125,7 @@ describe('R-D5 With Ollama', () => {
       Array.from({ length: 25 }, (_, n) => `Postponed ${n}`),
       'later',
     );
-    await until(({ backlog }) => backlog === 25);
+    await becomes(({ backlog }) => backlog === 25);
     await new Promise((resolve) => setTimeout(resolve, 1_200));
     expect(await metric('abathur_embedding_backlog_texts')).toBe(25);
     expect(await metric('abathur_embedding_oldest_seconds')).toBeGreaterThan(1);
@@ -147,7 +148,7 @@ describe('R-D5 With Ollama', () => {
       Array.from({ length: 12 }, (_, n) => (n === 5 ? 'Tea with arsenic' : `Tea with sugar ${n}`)),
       'tea',
     );
-    const { parked } = await until(({ backlog, lag, parked: some }) => backlog === 0 && lag === 0 && some.length > 0);
+    const { parked } = await becomes(({ backlog, lag, parked: some }) => backlog === 0 && lag === 0 && some.length > 0);
     expect(parked).toEqual([expect.objectContaining({ attempts: 1, reason: expect.stringContaining('NaN') })]);
     expect(await metric('abathur_embedding_parked_texts')).toBe(1);
     expect(await search({ query: 'tea with arsenic', mode: 'keyword', limit: 1 })).toMatchObject({ keys: ['tea-5'] });
@@ -155,10 +156,10 @@ describe('R-D5 With Ollama', () => {
 
   it('parked texts are tried again when asked, and are parked again or done', async () => {
     expect((await client(server).post('/v1/search/retry').expect(200)).body).toEqual({ retried: 1 });
-    await until(({ parked }) => parked[0]?.attempts === 2);
+    await becomes(({ parked }) => parked[0]?.attempts === 2);
     double.poison = null;
     await client(server).post('/v1/search/retry').expect(200);
-    const { vectors, texts } = await until(({ backlog, parked }) => backlog === 0 && parked.length === 0);
+    const { vectors, texts } = await becomes(({ backlog, parked }) => backlog === 0 && parked.length === 0);
     expect(vectors).toBe(texts);
     expect((await client(server).post('/v1/search/retry').expect(200)).body).toEqual({ retried: 0 });
   });
@@ -166,10 +167,10 @@ describe('R-D5 With Ollama', () => {
   it.each<Behaviour>(['not-numbers', 'zeros'])('“%s” never becomes a vector', async (behaviour) => {
     double.behaviour = behaviour;
     await put(`odd-${behaviour}`, `Odd answer ${behaviour}`);
-    await until(({ parked }) => parked.length === 1);
+    await becomes(({ parked }) => parked.length === 1);
     double.behaviour = 'fine';
     await client(server).post('/v1/search/retry').expect(200);
-    await until(({ backlog, parked }) => backlog === 0 && parked.length === 0);
+    await becomes(({ backlog, parked }) => backlog === 0 && parked.length === 0);
   });
 
   it('no text has been embedded twice in all this', () => {
@@ -181,7 +182,7 @@ describe('R-D5 With Ollama', () => {
     await server.stop();
     double.delay = 400;
     await start('other-model');
-    const first = await until(({ vectors }) => vectors > 0);
+    const first = await becomes(({ vectors }) => vectors > 0);
     expect(first).toMatchObject({ model: 'other-model', active_model: 'nomic-embed-text', degraded: false });
     expect(first.vectors).toBeLessThan(first.texts);
     expect(await search({ query: 'garden', mode: 'semantic' })).toMatchObject({ degraded: false });
@@ -196,7 +197,6 @@ describe('R-D5 With Ollama', () => {
     double.behaviour = 'missing';
     await start();
     // Log lines are written together, up to half a second late.
-    for (let looked = 0; looked < 100 && !server.output().includes('ollama pull'); looked++) await sleep(50);
-    expect(server.output()).toContain('ollama pull nomic-embed-text');
+    await until('the log says how to get it', () => server.output().includes('ollama pull nomic-embed-text'));
   });
 });

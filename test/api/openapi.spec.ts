@@ -25,6 +25,7 @@ import * as sessionDtos from '../../apps/api/sessions.dto.js';
 import * as taskDtos from '../../apps/api/tasks.dto.js';
 import { expectProblem } from '../support/problem.js';
 import { startServer, type TestServer } from '../support/server.js';
+import { until } from '../support/until.js';
 
 interface Schema {
   $ref?: string;
@@ -257,6 +258,11 @@ describe('The OpenAPI document', () => {
     await ask('POST', '/v1/admin/integrity?colour=red');
   });
 
+  it('R-O8 describes the report on the database', async () => {
+    await ask('GET', '/v1/admin/database');
+    await ask('GET', '/v1/admin/database?colour=red');
+  });
+
   it('R-O8 describes every answer of consolidation', async () => {
     const m = '/v1/memories';
     await ask('PUT', `${m}/user:twice:a/k`, { value: { text: 'one' } });
@@ -264,11 +270,10 @@ describe('The OpenAPI document', () => {
     const { body } = await ask('POST', `${m}/consolidate`, { namespace_prefix: 'user:twice', strategy: 'manual' });
     await ask('POST', `${m}/consolidate`, { namespace_prefix: 'user:twice', strategy: 'guess' });
     const operation = `/v1/operations/${(body as { id: string }).id}`;
-    for (let looked = 0; looked < 400; looked++) {
+    await until('the conflicts are found', async () => {
       const { status } = (await ask('GET', operation)).body as { status: string };
-      if (status === 'succeeded') break;
-      await new Promise((resolve) => setTimeout(resolve, 25));
-    }
+      return status === 'succeeded';
+    });
     const page = await ask('GET', `${m}/conflicts?namespace_prefix=user:twice&status=open&limit=1`);
     await ask('GET', `${m}/conflicts?status=lost`);
     const [{ id }] = (page.body as { items: { id: string }[] }).items as [{ id: string }];

@@ -4,6 +4,7 @@ import { Database, sql } from '#storage';
 import { inspect } from '../support/inspect.js';
 import { expectProblem } from '../support/problem.js';
 import { client, startServer, type TestServer } from '../support/server.js';
+import { ended as operationEnded } from '../support/operations.js';
 
 interface Memory {
   id: number;
@@ -26,14 +27,8 @@ describe('Retention', () => {
     return (await api().put(`/v1/memories/${namespace}/${key}`).send(body).expect(201)).body as Memory;
   };
   const days = (from: string, to: string): number => Math.round((Date.parse(to) - Date.parse(from)) / 86_400_000);
-  const ended = async (operation: { id: string }) => {
-    for (let n = 0; n < 300; n++) {
-      const { body } = await api().get(`/v1/operations/${operation.id}`);
-      if (body.status !== 'running') return body as { status: string; result: { expired: number; ids: number[] } };
-      await sleep(20);
-    }
-    throw new Error('The operation does not end');
-  };
+  const ended = async ({ id }: { id: string }) =>
+    (await operationEnded(server, id)) as { status: string; result: { expired: number; ids: number[] } };
   const run = async (body?: object) => {
     const request = api().post('/v1/admin/jobs/expire-memories/run');
     return ended((await (body === undefined ? request : request.send(body)).expect(202)).body);

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { expectProblem } from '../support/problem.js';
 import { startOllama, type OllamaDouble } from '../support/ollama-double.js';
 import { client, startServer, temporaryDirectory, type TestServer } from '../support/server.js';
+import { until } from '../support/until.js';
 
 interface Hit {
   id: number;
@@ -41,14 +42,11 @@ const remove = (namespace: string, key: string) => api().delete(`/v1/memories/${
 const search = async (body: object): Promise<Answer> =>
   (await api().post('/v1/memories/search').send(body).expect(200)).body as Answer;
 const keys = async (body: object): Promise<string[]> => (await search(body)).results.map(({ key }) => key);
-const settled = async (): Promise<void> => {
-  for (let looked = 0; looked < 300; looked++) {
+const settled = (): Promise<boolean> =>
+  until('the backlog is empty', async () => {
     const { body } = await api().get('/v1/search/status').expect(200);
-    if (body.backlog === 0 && body.lag === 0) return;
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-  throw new Error('The backlog does not get empty');
-};
+    return body.backlog === 0 && body.lag === 0;
+  });
 const load = async (lines: object[]): Promise<void> => {
   const body = lines.map((line) => JSON.stringify(line)).join('\n');
   await api().post('/v1/memories/import').set('content-type', 'application/x-ndjson').send(body).expect(200);
@@ -469,9 +467,7 @@ describe('R-D6 Search over REST', () => {
     it('becomes metrics: clicks, how far up they were, and the share that helped', async () => {
       await settled();
       const last = 'abathur_search_feedback{source="memory",mode="hybrid",signal="not_helpful"}';
-      for (let looked = 0; looked < 400 && (await metric(last)) !== 1; looked++) {
-        await new Promise((resolve) => setTimeout(resolve, 50));
-      }
+      await until('the last signal is counted', async () => (await metric(last)) === 1);
       expect(await metric('abathur_search_feedback{source="memory",mode="hybrid",signal="click"}')).toBe(1);
       expect(await metric('abathur_search_click_reciprocal_rank{source="memory",mode="hybrid"}')).toBe(0.5);
       expect(await metric('abathur_search_helpful_ratio{source="memory",mode="hybrid"}')).toBe(0.5);

@@ -2,7 +2,7 @@ import { createHash, hash } from 'node:crypto';
 import { Database, sql } from '#storage';
 import { memoryLines } from './bulk.bench.js';
 import { ms, per, times, type Figure } from './report.js';
-import { quantile, send, startVariant, timings, type Running } from './running.js';
+import { importLines, quantile, send, startVariant, timings, type Running } from './running.js';
 
 const ENTRIES = 100_000;
 const VERSIONS = 10_000;
@@ -11,7 +11,7 @@ const VERSIONS = 10_000;
 export async function audit(): Promise<Figure[]> {
   const server = await startVariant('no-background');
   try {
-    await send(`${server.url}/v1/memories/import`, 'POST', memoryLines(ENTRIES), NDJSON);
+    await importLines(server.url, memoryLines(ENTRIES));
     const verified = await best(3, () => send(`${server.url}/v1/audit/verify`, 'POST'));
     const exported = await best(3, () => readAll(`${server.url}/v1/audit/export`));
     const floors = await floorsOf(server);
@@ -42,8 +42,6 @@ export async function audit(): Promise<Figure[]> {
     await server.stop();
   }
 }
-
-const NDJSON = { 'content-type': 'application/x-ndjson' };
 
 /** Seconds of the quickest of some runs: on a shared machine whole seconds are somebody else's. */
 async function best(runs: number, work: () => Promise<unknown>): Promise<number> {
@@ -81,7 +79,7 @@ async function asOf({ url }: Running): Promise<number> {
       { length: 1000 },
       (_, n) => `${JSON.stringify({ namespace: 'user:deep', key: 'k', value: { n: from + n } })}\n`,
     ).join('');
-  for (let n = 0; n < VERSIONS; n += 1000) await send(`${url}/v1/memories/import`, 'POST', lines(n), NDJSON);
+  for (let n = 0; n < VERSIONS; n += 1000) await importLines(url, lines(n));
   const { position } = (await send(`${url}/v1/audit/head`, 'GET')) as { position: number };
   const anywhere = (n: number): number => position - ((n * 7919) % VERSIONS);
   const taken = await timings(500, (n) => send(`${url}/v1/memories/user:deep/k?as_of=${anywhere(n)}`, 'GET'));

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { memoryLines } from './bulk.bench.js';
 import { addMemory, drive } from './load.js';
 import { mb, ms, times, type Figure } from './report.js';
-import { send, startVariant } from './running.js';
+import { importLines, startVariant } from './running.js';
 
 /** Size of the database that is backed up, in megabytes; smaller for a quick look: BENCH_BACKUP_MB=50. */
 const SIZE = Number(process.env['BENCH_BACKUP_MB'] ?? 1024);
@@ -22,7 +22,7 @@ export async function backup(): Promise<Figure[]> {
   const environment = { ABATHUR_DB_PATH: path, ABATHUR_BACKUP_DIR: join(server.directory, 'backups') };
   for (let round = 0; sizeOf(path) < SIZE * 1024 * 1024; round++) {
     const lines = memoryLines(LINES).replaceAll('user:bench', `user:round${round}:bench`);
-    await send(`${server.url}/v1/memories/import`, 'POST', lines, { 'content-type': 'application/x-ndjson' });
+    await importLines(server.url, lines);
   }
   await drive(server.url, addMemory, { seconds: 1 });
   const before = await drive(server.url, addMemory, { seconds: 5 });

@@ -1,6 +1,6 @@
 import { manyEvents } from './reads.bench.js';
 import { mb, ms, per, times, type Figure } from './report.js';
-import { quantile, send, startVariant, timings } from './running.js';
+import { importLines, quantile, send, startVariant, timings } from './running.js';
 
 const MEMORIES = 100_000;
 
@@ -8,9 +8,7 @@ const MEMORIES = 100_000;
 export async function bulk(): Promise<Figure[]> {
   const server = await startVariant('full');
   const begin = performance.now();
-  await send(`${server.url}/v1/memories/import`, 'POST', memoryLines(MEMORIES), {
-    'content-type': 'application/x-ndjson',
-  });
+  await importLines(server.url, memoryLines(MEMORIES));
   const rate = MEMORIES / ((performance.now() - begin) / 1000);
 
   await send(`${server.url}/v1/sessions`, 'POST', { session_id: 'short', app_name: 'bench', user_id: 'u' });

@@ -7,16 +7,20 @@ import { crashes } from './crashes.bench.js';
 import { embedding } from './embedding.bench.js';
 import { documents } from './documents.bench.js';
 import { integrity } from './integrity.bench.js';
+import { load } from './load.bench.js';
 import { locomo } from './locomo.bench.js';
 import { reads } from './reads.bench.js';
 import { print, type Figure } from './report.js';
 import { tasks } from './tasks.bench.js';
+import { soak } from './soak.bench.js';
+import { targets } from './targets.bench.js';
 import { rebuilding } from './rebuild.bench.js';
 import { vectors } from './vectors.bench.js';
 import { writes } from './writes.bench.js';
 
 /** `npm run bench [-- part …]`: each figure beside its floor or peer, measured in the same run. */
 const parts: Record<string, [title: string, run: () => Promise<Figure[]>]> = {
+  targets: ['Targets', targets],
   writes: ['Writes', writes],
   reads: ['Reads', reads],
   context: ['Context', context],
@@ -32,6 +36,8 @@ const parts: Record<string, [title: string, run: () => Promise<Figure[]>]> = {
   consolidation: ['Consolidation', consolidation],
   vectors: ['Vectors', vectors],
   locomo: ['Retrieval', locomo],
+  load: ['Load', load],
+  soak: ['Soak', soak],
 };
 
 const chosen = process.argv.slice(2);

@@ -9,7 +9,7 @@ import { Database, migrate, readMigrations, sql } from '#storage';
 import { memoryLines } from './bulk.bench.js';
 import { drive, get, post, type LoadResult } from './load.js';
 import { ms, per, times, type Figure } from './report.js';
-import { send, startVariant } from './running.js';
+import { importLines, send, startVariant } from './running.js';
 
 /** Sizes of the log; BENCH_EVENTS=1000000 adds a large one. */
 const SIZES = [10_000, 100_000, ...(process.env['BENCH_EVENTS'] ? [Number(process.env['BENCH_EVENTS'])] : [])];
@@ -174,9 +174,7 @@ const write = (): string =>
 /** What writers and readers feel of a rebuild that goes on all the while. */
 async function beside(): Promise<Figure[]> {
   const server = await startVariant('full');
-  await send(`${server.url}/v1/memories/import`, 'POST', memoryLines(50_000), {
-    'content-type': 'application/x-ndjson',
-  });
+  await importLines(server.url, memoryLines(50_000));
   const read = get('/v1/memories/user:bench7/k7');
   const load = async (): Promise<[LoadResult, LoadResult]> => [
     await drive(server.url, write, { connections: 16 }),

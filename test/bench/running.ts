@@ -97,3 +97,16 @@ export async function send(
   if (!answer.ok) throw new Error(`${method} ${url} answered ${answer.status}: ${await answer.text()}`);
   return answer.headers.get('content-type')?.includes('json') ? answer.json() : answer.text();
 }
+
+/** Lines of one request: a server that is slow because the machine is busy takes them in within a request's time. */
+const PAGE = 10_000;
+
+/** Imports memories, page by page. */
+export async function importLines(url: string, text: string): Promise<void> {
+  const lines = text.split('\n').filter((line) => line !== '');
+  for (let from = 0; from < lines.length; from += PAGE) {
+    await send(`${url}/v1/memories/import`, 'POST', `${lines.slice(from, from + PAGE).join('\n')}\n`, {
+      'content-type': 'application/x-ndjson',
+    });
+  }
+}

@@ -1,14 +1,19 @@
 import type { TestServer } from './server.js';
+import { until } from './until.js';
+
+export interface EndedOperation {
+  kind: string;
+  status: string;
+  error: string | null;
+  result: unknown;
+}
 
 /** An operation once it has ended. */
-export async function ended(
-  { url }: TestServer,
-  id: string,
-): Promise<{ kind: string; status: string; result: unknown }> {
-  for (;;) {
+export async function ended({ url }: Pick<TestServer, 'url'>, id: string): Promise<EndedOperation> {
+  const look = async (): Promise<EndedOperation | undefined> => {
     const response = await fetch(`${url}/v1/operations/${id}`);
-    const operation = (await response.json()) as { kind: string; status: string; result: unknown };
-    if (operation.status !== 'running') return operation;
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
+    const operation = (await response.json()) as EndedOperation;
+    return operation.status === 'running' ? undefined : operation;
+  };
+  return until(`operation ${id} ends`, look, { every: 10 });
 }

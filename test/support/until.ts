@@ -26,3 +26,6 @@ export async function until<T>(
     await sleep(every);
   }
 }
+
+/** The same, for what needs no name because the line that waits says it. */
+export const holds = (look: () => unknown): Promise<unknown> => until('it does not come to hold', look);
