@@ -1,4 +1,6 @@
 import { shell } from './shell.js';
+import { erase } from './verbs/erase.js';
+import { erasures } from './verbs/erasures.js';
 import { integrity } from './verbs/integrity.js';
 import { jobs } from './verbs/jobs.js';
 import { auditing } from './verbs/audit.js';
@@ -34,6 +36,8 @@ await shell(
     rollback,
     ballast,
     auditing,
+    erase,
+    erasures,
     load,
     memory,
     jobs,

@@ -22,6 +22,7 @@ import { work } from '#work';
 import { activityProjector } from './activity.projector.js';
 import { census } from './census.js';
 import { contexts } from './context.js';
+import { erasures } from './erasure/erasure.js';
 import { provenanceProjector } from './provenance.projector.js';
 import { extractionReads } from './ended-sessions.js';
 import { outcomeReads } from './task-outcome.js';
@@ -35,6 +36,7 @@ const features: Feature[] = [
   jobs,
   search([memorySearchable, documentSearchable]),
   contexts,
+  erasures,
   {
     catalog: reversalCatalog,
     deciders: [reversal],

@@ -12,6 +12,7 @@ import { BACKUP_PROCESS, takeOptions } from './backup.js';
 import { systemCaller } from './caller.js';
 import type { Config } from './config.js';
 import { chooseEmbedder, embedderFor } from './embedders.js';
+import { Erasures } from './erasure/erasures.js';
 import { catalog } from './features.js';
 import { IntegrityWatch } from './integrity/watch.js';
 import { jobsOf } from './jobs.js';
@@ -66,6 +67,18 @@ export async function openHouse(config: Config): Promise<House> {
   const operations = new Operations(auditLog, reads, observeOperations(metrics, log));
   const rebuilds = new Rebuilds({ path, synchronous }, auditLog, reads, writer, operations);
   const backups = new Backups(BACKUP_PROCESS, takeOptions(config, 'manual'));
+  const signer = new LogSigner(keys, reads, auditLog);
+  const erasures = new Erasures({
+    file: { path, synchronous },
+    backupDirectory: config.ABATHUR_BACKUP_DIR,
+    keepDays: config.ABATHUR_BACKUP_KEEP_DAYS,
+    log: auditLog,
+    reads,
+    writer,
+    operations,
+    backups,
+    signer,
+  });
   const integrity = new IntegrityWatch(path);
   const house: House = {
     config,
@@ -79,11 +92,12 @@ export async function openHouse(config: Config): Promise<House> {
     searchIds: new SearchIds(reads.point(searchIdKey, null)),
     writer,
     auditLog,
-    signer: new LogSigner(keys, reads, auditLog),
+    signer,
     folders,
     operations,
     rebuilds,
     backups,
+    erasures,
     integrity,
     jobs: new Jobs(
       jobsOf(() => house),
@@ -94,6 +108,7 @@ export async function openHouse(config: Config): Promise<House> {
     close: async () => {
       await folders.stop();
       backups.stop();
+      await erasures.close();
       await integrity.close();
       await operations.close();
       await rebuilds.close();

@@ -37,7 +37,14 @@ export const restore: Verb = {
       work.say(`Restoring ${backup.directory} into the file ${target}.`);
       const restored = await restoreInto(
         target,
-        () => work.run('stage', { backup: backup.directory, target, toPosition, toTime }),
+        () =>
+          work.run('stage', {
+            backup: backup.directory,
+            target,
+            toPosition,
+            toTime,
+            shelf: config.ABATHUR_BACKUP_DIR,
+          }),
         (staged) => {
           work.say(planOf(target, staged));
           return work.confirm('Go on?', yes);
@@ -47,11 +54,11 @@ export const restore: Verb = {
         answer(call, { restored: false }, 'Nothing was changed.\n');
         return EXIT.no;
       }
-      const { manifest, log, aside, loss, migrated } = restored;
+      const { manifest, log, aside, loss, migrated, erased_again } = restored;
       const kept = aside === null ? '' : `The old database is kept in ${aside}.\n`;
       answer(
         call,
-        { restored: true, backup: manifest.id, database: target, log, aside, loss, migrated },
+        { restored: true, backup: manifest.id, database: target, log, aside, loss, migrated, erased_again },
         `${target} is restored: ${log.position} entries, head ${log.entry_hash}.\n${kept}`,
       );
       return 0;

@@ -34,7 +34,7 @@ export const rollback: Verb = {
         async () => {
           work.say('2. The newest backup that is good is looked for.');
           const found = await lib.prepareLastGood(candidates, (backup) =>
-            work.run('stage', { backup: backup.directory, target }),
+            work.run('stage', { backup: backup.directory, target, shelf: config.ABATHUR_BACKUP_DIR }),
           );
           ({ passedOver } = found);
           for (const { id, reason } of passedOver) work.say(`   ${id} is not: ${reason}`);
