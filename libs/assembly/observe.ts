@@ -50,6 +50,10 @@ function begin(metrics: Metrics): void {
   born(metrics.checkpoints, { result: CHECKPOINT_RESULTS });
   born(metrics.connectionAttempts, { result: ENDS });
   born(metrics.stateLoads, { cache: ['states'], result: ['hit', 'miss'] });
+  // What is not counted yet is not 0.
+  const { memoryVersions, conflictsOpen, embeddingBacklog, embeddingParked, signedPosition } = metrics;
+  for (const gauge of [memoryVersions, conflictsOpen, embeddingBacklog, embeddingParked, signedPosition])
+    gauge.remove();
   metrics.embeddingFailures.set(0);
   metrics.syncLastDocuments.set(0);
   metrics.syncLastTime.set(0);

@@ -27,7 +27,10 @@ describe('R-O1 The metrics', () => {
     client(server).put(`/v1/memories/${namespace}/${key}`).send({ value: { text }, memory_type: 'semantic' });
 
   it('count what was done, and from nothing on', async () => {
-    const before = await scrape();
+    const before = await until('the first count', async () => {
+      const now = await scrape();
+      return now.has('abathur_memory_versions') && now;
+    });
     const operations = 'abathur_memory_operations_total{operation="create",memory_type="semantic"}';
     const deletes = 'abathur_memory_operations_total{operation="delete",memory_type="semantic"}';
     const versions = 'abathur_memory_versions';
