@@ -28,6 +28,7 @@ const wrong: [keyof Config, string, RegExp][] = [
   ['ABATHUR_SLOW_READ_MS', '-1', /must not be less than 0/],
   ['ABATHUR_LOG_LEVEL', 'loud', /trace, debug, info, warn, error, silent/],
   ['ABATHUR_BACKGROUND', 'yes', /on, off/],
+  ['ABATHUR_WORKER_PORT', '65536', /65535/],
   ['ABATHUR_ARCHIVE_AFTER_DAYS', '-1', /must not be less than 0/],
   ['ABATHUR_EXTRACTION', 'magic', /rules, llm, off/],
   ['ABATHUR_EPISODIC_TTL_DAYS', '29', /must not be less than 30/],

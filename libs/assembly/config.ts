@@ -23,6 +23,8 @@ export class Config {
   @IsIn(LOG_LEVELS) ABATHUR_LOG_LEVEL: LogLevel = 'info';
   /** Whether this process also does the background work; `off` where `abathur-workers` runs beside it. */
   @IsIn(['on', 'off']) ABATHUR_BACKGROUND: 'on' | 'off' = 'on';
+  /** Port on 127.0.0.1 at which the workers serve their metrics; 0 for none. */
+  @IsInt() @Min(0) @Max(65535) ABATHUR_WORKER_PORT = 0;
   /** Days after its termination when a session is archived. */
   @IsInt() @Min(0) @Max(3650) ABATHUR_ARCHIVE_AFTER_DAYS = 30;
   /** Who makes memories of sessions that have ended: rules, a model on OLLAMA_HOST, or nobody. */

@@ -21,6 +21,7 @@ import type { AnyDecider, EventCatalog } from '#kernel';
 import { readRegistry } from '#storage';
 import { work } from '#work';
 import { activityProjector } from './activity.projector.js';
+import { census } from './census.js';
 import { contexts } from './context.js';
 import { erasures } from './erasure/erasure.js';
 import { provenanceProjector } from './provenance.projector.js';
@@ -47,6 +48,7 @@ const features: Feature[] = [
       ...outcomeReads,
       ...extractionReads,
       ...operationReads,
+      census,
       projectionStatus,
       parkedEvents,
       countRows,

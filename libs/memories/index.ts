@@ -53,6 +53,7 @@ export { summariseEpisodes, type EpisodicInput, type EpisodicResult } from './ep
 export { compare, statementOf, type Verdict } from './statement.js';
 export { expireEnded } from './expire.js';
 export { memory, memoryStream, memoryWith } from './memory.decider.js';
+export type { ConflictEvent } from './conflict.events.js';
 export { MEMORY_TYPES, type MemoryEvent, type MemoryType } from './memory.events.js';
 export { MEMORY_WORDS, memorySearch, type MemorySearchAnswer, type MemorySearchInput } from './memory.search.js';
 export {

@@ -77,6 +77,18 @@ export class Database implements Reader {
     return new Database(connection, path);
   }
 
+  /** Opens the file once more and reads its head, as whoever comes next would; throws when that cannot be done. */
+  static probe(path: string): void {
+    const connection = connect(path, true);
+    try {
+      connection.pragma('schema_version');
+    } catch (error) {
+      throw notADatabase(path, error);
+    } finally {
+      connection.close();
+    }
+  }
+
   one<Row>({ text, params }: Sql): Row | undefined {
     return this.statement(text).get(...params) as Row | undefined;
   }
@@ -188,6 +200,8 @@ export const PRAGMAS = {
   recursive_triggers: 1,
   busy_timeout: 5000,
   wal_autocheckpoint: 1000,
+  // What the write-ahead log has grown to while somebody read for long is given back when it begins anew.
+  journal_size_limit: 64 * 1024 * 1024,
   cache_size: -64000,
   temp_store: 2,
   mmap_size: 268435456,

@@ -42,6 +42,7 @@ describe('Health, and HTTP at its edges', () => {
       wal_autocheckpoint: 1000,
       cache_size: -64000,
       temp_store: 2,
+      journal_size_limit: 67108864,
       mmap_size: 268435456,
     });
     expect(body.parts.readers.details).toMatchObject({ min: 5, max: 20 });
