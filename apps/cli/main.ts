@@ -4,11 +4,13 @@ import { jobs } from './verbs/jobs.js';
 import { auditing } from './verbs/audit.js';
 import { backup } from './verbs/backup.js';
 import { ballast } from './verbs/ballast.js';
+import { config } from './verbs/config.js';
 import { drill } from './verbs/drill.js';
 import { load } from './verbs/load.js';
 import { memory } from './verbs/memory.js';
 import { migrate } from './verbs/migrate.js';
 import { projections } from './verbs/projections.js';
+import { ready } from './verbs/ready.js';
 import { rebuild } from './verbs/rebuild.js';
 import { restore } from './verbs/restore.js';
 import { rollback } from './verbs/rollback.js';
@@ -21,7 +23,9 @@ await shell(
   [
     serve,
     migrate,
+    ready,
     smoke,
+    config,
     verify,
     integrity,
     projections,
