@@ -9,6 +9,7 @@ import { ContextController } from './context.controller.js';
 import { BackupsController } from './backups.controller.js';
 import { DatabaseController } from './database.controller.js';
 import { DocumentsController } from './documents.controller.js';
+import { ErasuresController } from './erasures.controller.js';
 import { HealthController, HOUSE } from './health.controller.js';
 import { Draining } from './http/draining.js';
 import { ProblemFilter } from './http/problem.filter.js';
@@ -48,6 +49,7 @@ export class ApiModule {
         IntegrityController,
         AuditorsController,
         BackupsController,
+        ErasuresController,
         DatabaseController,
         HealthController,
       ],

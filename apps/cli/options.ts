@@ -21,6 +21,20 @@ export const whole =
     return value;
   };
 
+const SECONDS: Record<string, number> = { s: 1, m: 60, h: 3600, d: 86_400 };
+
+/** A span of time within bounds, as an option takes it, in seconds: `90s`, `15m`, `48h`, `2d`. */
+export const span =
+  (least: number, most: number) =>
+  (text: string): number => {
+    const [, count, unit] = /^(\d{1,6})([smhd])$/.exec(text) ?? [];
+    const value = unit === undefined ? Number.NaN : Number(count) * SECONDS[unit]!;
+    if (!(value >= least && value <= most)) {
+      throw new InvalidArgumentError('Give a time with its unit, for instance 90s, 15m, 48h or 2d.');
+    }
+    return value;
+  };
+
 /** The options of a verb that works through a server or on the file: see {@link import('./target.js').target}. */
 export const takesTarget = (command: Command): Command =>
   command

@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { openReaders, readConfig } from '#assembly';
-import { verifyRange, verifySlice, witnessedHead, type Verification } from '#audit-log';
+import { erasedUnasked, verifyRange, verifySlice, witnessedHead, type Verification } from '#audit-log';
 import { sql, type Database } from '#storage';
 import { Progress } from './progress.js';
 import { openToRead } from './target.js';
@@ -25,8 +25,7 @@ async function verifyLog(db: Database, path: string, quiet: boolean): Promise<Ve
   const last = witnessedHead.run(db, null);
   const range = { from: 1, to: last };
   if (last < LONG) {
-    const result = await verifyRange(async (slice) => verifySlice.run(db, slice), range, 1);
-    return { ok: result.broken_at === undefined, head, ...result };
+    return verdict(db, range, head, await verifyRange(async (slice) => verifySlice.run(db, slice), range, 1));
   }
   const progress = new Progress('Verifying', last, process.stderr, quiet);
   const readers = openReaders({ ...readConfig(process.env), ABATHUR_DB_PATH: path });
@@ -38,8 +37,21 @@ async function verifyLog(db: Database, path: string, quiet: boolean): Promise<Ve
       (entries) => progress.add(entries),
     );
     if (result.broken_at === undefined) progress.end();
-    return { ok: result.broken_at === undefined, head, ...result };
+    return verdict(db, range, head, result);
   } finally {
     await readers.close();
   }
+}
+
+type Found = Pick<Verification, 'checked' | 'broken_at' | 'reason'>;
+
+/** What is whole was also not emptied without an order. */
+function verdict(
+  db: Database,
+  range: { from: number; to: number },
+  head: Verification['head'],
+  found: Found,
+): Verification {
+  const result = found.broken_at === undefined ? (erasedUnasked.run(db, range) ?? found) : found;
+  return { ok: result.broken_at === undefined, head, ...result };
 }

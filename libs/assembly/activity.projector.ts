@@ -9,6 +9,7 @@ import { search } from '#search';
 import { sessions } from '#sessions';
 import { work } from '#work';
 import { contexts } from './context.js';
+import { erasures } from './erasure/erasure.js';
 
 /** Events per type and hour, in table `metrics`: what the house has been busy with, for as long as it has stood. */
 const count = ({ type, time }: Recorded): Sql[] => [
@@ -17,9 +18,17 @@ const count = ({ type, time }: Recorded): Sql[] => [
       ON CONFLICT (name, timestamp, labels) DO UPDATE SET value = value + 1`,
 ];
 
-const types = [sessions, memories, documents, work, jobs, search([]), contexts, { catalog: reversalCatalog }].flatMap(
-  ({ catalog }) => Object.keys(catalog),
-);
+const types = [
+  sessions,
+  memories,
+  documents,
+  work,
+  jobs,
+  search([]),
+  contexts,
+  erasures,
+  { catalog: reversalCatalog },
+].flatMap(({ catalog }) => Object.keys(catalog));
 
 export const activityProjector: Projector = {
   name: 'activity',

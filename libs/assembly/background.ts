@@ -37,6 +37,7 @@ export function startBackground(house: House): () => Promise<void> {
     loop(house, 'housekeeping', () => housekeeping(house, stop.signal), stop.signal),
     loop(house, 'extraction', () => extract(house), stop.signal),
     loop(house, 'jobs', () => lookAtJobs(house), stop.signal),
+    loop(house, 'erasures', () => goOnErasing(house), stop.signal),
   ];
   return async () => {
     stop.abort();
@@ -133,6 +134,12 @@ async function catchUp({ auditLog, metrics, writer, reads }: House, name: string
     await auditLog.chore('projection-stopped', { name, reason: (error as Error).message.slice(0, 1000) });
     throw error;
   }
+}
+
+/** What a process that is gone was told to erase. */
+async function goOnErasing({ erasures }: House): Promise<number> {
+  await erasures.resume();
+  return HOUSEKEEPING_EVERY;
 }
 
 async function extract(house: House): Promise<number> {

@@ -3,6 +3,8 @@ import type { Knowledge, Reason, TakeOptions } from '#backup';
 import { forgetUnusedTexts } from '#search';
 import { readMigrations, sql } from '#storage';
 import type { Config } from './config.js';
+import { eraseAgain } from './erasure/erase-file.js';
+import { ERASURES } from './erasure/erasure.list.js';
 import { catalog, projectors } from './features.js';
 import { PROJECT_ROOT, VERSION } from './project.js';
 
@@ -18,6 +20,8 @@ export const backupKnowledge = (): Knowledge => ({
     forgetUnusedTexts(db);
     db.run(sql`UPDATE reactions SET position = min(position, (SELECT coalesce(max(position), 0) FROM audit))`);
   },
+  eraseAgain: async (path, directory, onErased) =>
+    (await eraseAgain({ path, synchronous: 'NORMAL' }, join(directory, ERASURES), onErased)).length,
 });
 
 export const takeOptions = (config: Config, reason: Reason): TakeOptions => ({

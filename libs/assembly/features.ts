@@ -21,6 +21,7 @@ import { readRegistry } from '#storage';
 import { work } from '#work';
 import { activityProjector } from './activity.projector.js';
 import { contexts } from './context.js';
+import { erasures } from './erasure/erasure.js';
 import { provenanceProjector } from './provenance.projector.js';
 import { extractionReads } from './ended-sessions.js';
 import { outcomeReads } from './task-outcome.js';
@@ -34,6 +35,7 @@ const features: Feature[] = [
   jobs,
   search([memorySearchable, documentSearchable]),
   contexts,
+  erasures,
   {
     catalog: reversalCatalog,
     deciders: [reversal],

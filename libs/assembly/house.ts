@@ -14,6 +14,7 @@ import { BACKUP_PROCESS, takeOptions } from './backup.js';
 import { systemCaller } from './caller.js';
 import type { Config } from './config.js';
 import { chooseEmbedder, embedderFor } from './embedders.js';
+import { Erasures } from './erasure/erasures.js';
 import { catalog } from './features.js';
 import { lastIntegrityReport } from './integrity/start.js';
 import { IntegrityWatch } from './integrity/watch.js';
@@ -61,6 +62,18 @@ export async function openHouse(config: Config): Promise<House> {
   const operations = new Operations(auditLog, reads, observeOperations(metrics, log));
   const rebuilds = new Rebuilds({ path, synchronous }, auditLog, reads, writer, operations);
   const backups = new Backups(BACKUP_PROCESS, takeOptions(config, 'manual'));
+  const signer = new LogSigner(keys, reads, auditLog);
+  const erasures = new Erasures({
+    file: { path, synchronous },
+    backupDirectory: config.ABATHUR_BACKUP_DIR,
+    keepDays: config.ABATHUR_BACKUP_KEEP_DAYS,
+    log: auditLog,
+    reads,
+    writer,
+    operations,
+    backups,
+    signer,
+  });
   const integrity = new IntegrityWatch(path);
   const house: House = {
     config,
@@ -74,11 +87,12 @@ export async function openHouse(config: Config): Promise<House> {
     searchIds: new SearchIds(reads.point(searchIdKey, null)),
     writer,
     auditLog,
-    signer: new LogSigner(keys, reads, auditLog),
+    signer,
     folders,
     operations,
     rebuilds,
     backups,
+    erasures,
     integrity,
     jobs: new Jobs(
       jobsOf(() => house),
@@ -89,6 +103,7 @@ export async function openHouse(config: Config): Promise<House> {
     close: async () => {
       await folders.stop();
       backups.stop();
+      await erasures.close();
       await integrity.close();
       await operations.close();
       await rebuilds.close();

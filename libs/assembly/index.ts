@@ -11,6 +11,14 @@ export { migrateFile, openHouse, signingDirectory, sizeOf } from './house.js';
 export { checkIntegrity, type IntegrityProgress } from './integrity/integrity.js';
 export { integrityCheck, lastIntegrityReport, startIntegrityCheck } from './integrity/start.js';
 export { CHECKS, type CheckName, type CheckResult, type Flaw, type IntegrityReport } from './integrity/report.js';
+export { eraseAgain, eraseFrom, eraseSubject, orderErasure } from './erasure/erase-file.js';
+export { erasure } from './erasure/erasure.decider.js';
+export { erasurePlan, type ErasurePlan } from './erasure/erasure.plan.js';
+export { erasuresPage, type Erasure } from './erasure/erasure.reads.js';
+export { ERASURES } from './erasure/erasure.list.js';
+export type { Certificate } from './erasure/certificate.js';
+export type { ErasureInput } from './erasure/erasure.request.js';
+export type { Erasing } from './erasure/erasures.js';
 export type { House } from './open-house.js';
 export { PROJECT_ROOT, VERSION } from './project.js';
 export {

@@ -7,6 +7,7 @@ import type { Meaning, OllamaChat, SearchIds } from '#search';
 import type { Database, ReaderPool, ReadSide } from '#storage';
 import type { Log, Metrics } from '#telemetry';
 import type { Config } from './config.js';
+import type { Erasures } from './erasure/erasures.js';
 import type { IntegrityWatch } from './integrity/watch.js';
 import type { Rebuilds } from './rebuilds.js';
 
@@ -28,6 +29,7 @@ export interface House {
   jobs: Jobs;
   rebuilds: Rebuilds;
   backups: Backups;
+  erasures: Erasures;
   integrity: IntegrityWatch;
   searchIds: SearchIds;
   close(): Promise<void>;

@@ -4,6 +4,7 @@ import { importLog, LogReader } from '#audit-log';
 import { conflict, DomainError } from '#kernel';
 import { Projections } from '#projections';
 import { Database, migrate, readMigrations } from '#storage';
+import { eraseAgain } from './erasure/erase-file.js';
 import { catalog, projectors } from './features.js';
 import { PROJECT_ROOT } from './project.js';
 
@@ -12,6 +13,8 @@ export interface RebuiltFile {
   entries: number;
   entry_hash: string;
   time: string | null;
+  /** How many erasures were done again, because the export is older than they are. */
+  erased_again: number;
   seconds: { import: number; project: number };
 }
 
@@ -24,15 +27,22 @@ const PAGE = 5000;
  * Makes a database from an export of the log and nothing else. It grows under another name and gets its own when everything
  * in it has been verified and projected, so that there is a whole one or none.
  */
-export async function rebuildFromExport(from: string, to: string, onProgress: OnRebuiltFile): Promise<RebuiltFile> {
+export async function rebuildFromExport(
+  from: string,
+  to: string,
+  onProgress: OnRebuiltFile,
+  /** A list of erasures: what it says is erased from the new database, too. */
+  erasures?: string,
+): Promise<RebuiltFile> {
   refuseExisting(to);
   mkdirSync(dirname(to), { recursive: true });
   const part = `${to}.part`;
   removeFiles(part);
   try {
     const made = await make(from, part, onProgress);
+    const erased = erasures === undefined ? [] : await eraseAgain({ path: part, synchronous: 'NORMAL' }, erasures);
     settle(part, to);
-    return { file: to, ...made };
+    return { file: to, ...made, erased_again: erased.length };
   } catch (error) {
     if ((error as { code?: string }).code !== 'SQLITE_FULL') throw error;
     throw new DomainError('storage-full', 'storage-full', `There is no room for ${to}; no database was made.`, {
@@ -43,7 +53,11 @@ export async function rebuildFromExport(from: string, to: string, onProgress: On
   }
 }
 
-async function make(from: string, part: string, onProgress: OnRebuiltFile): Promise<Omit<RebuiltFile, 'file'>> {
+async function make(
+  from: string,
+  part: string,
+  onProgress: OnRebuiltFile,
+): Promise<Omit<RebuiltFile, 'file' | 'erased_again'>> {
   const db = Database.open({ path: part, purpose: 'scratch' });
   try {
     const begin = performance.now();

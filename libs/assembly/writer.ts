@@ -1,4 +1,12 @@
-import { keepCheckpoint, LogReader, LogWriter, Transactor, Writer, type KeptCheckpoint } from '#audit-log';
+import {
+  forgetAnswersOf,
+  keepCheckpoint,
+  LogReader,
+  LogWriter,
+  Transactor,
+  Writer,
+  type KeptCheckpoint,
+} from '#audit-log';
 import { forgetChanges, noteChanges, type NoticedChanges } from '#documents';
 import { beginOperation, reportOperations, tidyOperations, type OperationReport } from '#operations';
 import { claimJob, endJob, planJob, renewJob, type ClaimJob, type EndJob, type HoldJob, type PlanJob } from '#jobs';
@@ -14,7 +22,7 @@ const COMMIT_MEMORY = 24 * 3600 * 1000;
 
 export interface StoreVectors {
   model: EmbeddingModel;
-  vectors: { text_id: number; vector: Float32Array }[];
+  vectors: { text_id: number; vector: Float32Array; sha256?: string }[];
 }
 
 export interface ParkText {
@@ -44,6 +52,7 @@ export function assembleWriter(db: Database, { episodicTtlDays = 90 }: HouseRule
     onRead: () => projections.settle(),
     onEnd: (position) => projections.onEnd(position),
     chores: {
+      'forget-folded': () => transactor.forget(),
       'keep-checkpoint': (checkpoint) => keepCheckpoint(db, checkpoint as KeptCheckpoint),
       'catch-up': (name) => projections.turn(projectors.find((projector) => projector.name === name)!),
       'retry-parked-events': (input) => {
@@ -63,7 +72,7 @@ export function assembleWriter(db: Database, { episodicTtlDays = 90 }: HouseRule
       },
       'store-vectors': (input) => {
         const { model, vectors } = input as StoreVectors;
-        return vectors.filter(({ text_id, vector }) => storeVector(db, model, text_id, vector)).length;
+        return vectors.filter(({ text_id, vector, sha256 }) => storeVector(db, model, text_id, vector, sha256)).length;
       },
       'park-text': (input) => {
         const { model, text_id, reason, time } = input as ParkText;
@@ -80,6 +89,7 @@ export function assembleWriter(db: Database, { episodicTtlDays = 90 }: HouseRule
       'renew-job': (hold) => renewJob(db, hold as HoldJob),
       'end-job': (end) => endJob(db, end as EndJob),
       'move-reaction': (to) => moveReaction(db, to as Parameters<typeof moveReaction>[1]),
+      'forget-answers-of': (actors) => forgetAnswersOf(db, actors as string[]),
       'forget-commits': (now) => {
         const before = new Date(Date.parse(now as string) - COMMIT_MEMORY).toISOString();
         return db.run(sql`DELETE FROM commits WHERE created_at < ${before}`).changes;

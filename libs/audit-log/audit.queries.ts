@@ -5,7 +5,7 @@ import { ReadSide } from '#storage';
 import { auditExportPage, exportLines, type ExportFilter } from './audit.export.js';
 import { auditEvent, auditEvents, type AuditEvent, type AuditPageInput } from './audit.reads.js';
 import type { Head } from './audit-log.js';
-import { verifyRange, verifySlice, witnessedHead, type Verification } from './chain.js';
+import { erasedUnasked, verifyRange, verifySlice, witnessedHead, type Verification } from './chain.js';
 import { SqliteAuditLog } from './sqlite-audit-log.js';
 
 export class ListAuditEvents {
@@ -108,7 +108,9 @@ export class VerifyAuditLogHandler implements IQueryHandler<VerifyAuditLog> {
   async execute({ range: { from = 1, to } }: VerifyAuditLog): Promise<Verification> {
     const head = await this.log.head();
     const last = to ?? (await this.reads.scan(witnessedHead, null));
-    const result = await verifyRange((slice) => this.reads.scan(verifySlice, slice), { from, to: last }, AT_ONCE);
+    const range = { from, to: last };
+    const found = await verifyRange((slice) => this.reads.scan(verifySlice, slice), range, AT_ONCE);
+    const result = found.broken_at === undefined ? ((await this.reads.scan(erasedUnasked, range)) ?? found) : found;
     return { ok: result.broken_at === undefined, head, ...result };
   }
 }

@@ -187,7 +187,12 @@ describe('R-A4 The chain of the log', () => {
   });
 
   describe('holds where content was erased', () => {
-    const erase = (where: string): string => `UPDATE audit SET data = NULL, salt = NULL WHERE ${where};`;
+    const erase = (where: string): string =>
+      `UPDATE audit SET data = NULL, salt = NULL WHERE ${where};
+       INSERT INTO erasures (id, erasure_id, subject_kind, subject_ref, reason, requested_by, requested_at, entries, counts)
+         VALUES (1, 'e', 'user', '${'0'.repeat(64)}', 'r', 'o', '2026-01-01T00:00:00.000Z', 1, '{}');
+       INSERT INTO erasure_ranges (erasure, first_position, last_position, first_hash, last_hash)
+         SELECT 1, position, position, '${'0'.repeat(16)}', '${'0'.repeat(16)}' FROM audit WHERE ${where};`;
 
     it.each(['position = 1', 'position = 10', 'position % 3 = 0', '1'])('%s', async (where) => {
       expect(await tampered(erase(where))).toMatchObject({ ok: true, checked: last });
@@ -207,6 +212,14 @@ describe('R-A4 The chain of the log', () => {
         expect(found).toMatchObject({ ok: false, broken_at: 10 });
       },
     );
+
+    it('but not where no erasure names what was emptied', async () => {
+      expect(await tampered('UPDATE audit SET data = NULL, salt = NULL WHERE position = 10')).toMatchObject({
+        ok: false,
+        broken_at: 10,
+        reason: expect.stringContaining('no erasure in the log names it'),
+      });
+    });
 
     it.each(['data', 'salt'])('but not where only its %s is gone', async (column) => {
       const found = await tampered(`UPDATE audit SET ${column} = NULL WHERE position = 10`);

@@ -187,6 +187,19 @@ export const witnessedHead = defineRead('audit.witnessed-head', (db): number => 
   return position;
 });
 
+/** The first entry in a range without content that no order to erase names: nobody takes content away silently. */
+export const erasedUnasked = defineRead('audit.erased-unasked', (db, { from, to }: VerifyInput): VerifySlice | null => {
+  const row = db.one<{ position: number }>(
+    sql`SELECT a.position FROM audit a WHERE a.salt IS NULL AND a.position BETWEEN ${from} AND ${to} AND NOT EXISTS
+          (SELECT 1 FROM erasure_ranges r WHERE r.last_position >= a.position AND r.first_position <= a.position)
+        ORDER BY a.position LIMIT 1`,
+  );
+  return row === undefined ? null : { checked: row.position - from, broken_at: row.position, reason: UNASKED };
+});
+
+/** What is said of an entry that has lost its content for no reason that the log knows. */
+export const UNASKED = 'its content was taken away, and no erasure in the log names it';
+
 export interface Verification {
   ok: boolean;
   checked: number;

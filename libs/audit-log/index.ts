@@ -1,7 +1,7 @@
 import { auditExportPage } from './audit.export.js';
 import { auditEntry, auditEvent, auditEvents } from './audit.reads.js';
 import { headPosition, positionAt, streamTip } from './positions.js';
-import { verifySlice, witnessedHead } from './chain.js';
+import { erasedUnasked, verifySlice, witnessedHead } from './chain.js';
 import { whyOf } from './provenance.js';
 import { flawedNode, provenConsistency, provenInclusion, signedHead, treeHead, treeRoot } from './tree.js';
 
@@ -28,7 +28,7 @@ export {
 } from './audit.export.js';
 export { askedFilter, matches, type AuditFilter } from './audit.filter.js';
 export { auditEvent, auditEvents, wasAnswered, type AuditEvent, type AuditPageInput } from './audit.reads.js';
-export { verifyRange, verifySlice, witnessedHead, type Verification } from './chain.js';
+export { erasedUnasked, verifyRange, verifySlice, witnessedHead, type Verification } from './chain.js';
 export { headPosition, positionAt, streamTip } from './positions.js';
 export { importLog, type Imported } from './import-log.js';
 export { openCheckpoint, readCheckpoint, type Checkpoint } from './checkpoint.js';
@@ -39,8 +39,8 @@ export { LogReader } from './log-reader.js';
 export { inclusionText, keepCheckpoint, LogSigner, type KeptCheckpoint, type SignedHead } from './log-signer.js';
 export { consistencyProof, extendsTree, Frontier, includes, leafHash } from './merkle.js';
 export { verifyExport, verifyProof, type OfflineReport } from './offline.js';
-export { parseVerifier, spellVerifier, type NoteVerifier } from './signed-note.js';
-export { commitSum, LogWriter, type StoredCommit } from './log-writer.js';
+export { openNote, parseVerifier, signNote, spellVerifier, type NoteVerifier } from './signed-note.js';
+export { commitSum, forgetAnswersOf, LogWriter, type StoredCommit } from './log-writer.js';
 export { SqliteAuditLog } from './sqlite-audit-log.js';
 export { diffOf, type Change, type DiffInput, type Snapshot, type Snapshots } from './diff.js';
 export {
@@ -88,6 +88,7 @@ export const auditReads = [
   positionAt,
   streamTip,
   verifySlice,
+  erasedUnasked,
   whyOf,
   witnessedHead,
   auditEntry,

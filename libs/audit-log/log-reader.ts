@@ -17,6 +17,9 @@ interface EventRow {
   data: string | null;
 }
 
+/** What an entry replays to whose content was erased. */
+export const ERASED = 'Erased';
+
 /** Where an event has no id of its client's, its position is its name. */
 export const eventId = (id: string | null, position: number): string => id ?? `pos-${position}`;
 
@@ -72,11 +75,13 @@ export class LogReader {
   }
 
   private recorded({ schema_version, data, event_id, ...row }: EventRow): Recorded {
-    const content = data === null ? {} : (JSON.parse(data) as JsonObject);
+    // It keeps its place, so that positions stay dense, and tells nothing: no projector and no decider knows the type.
+    if (data === null) return { ...row, type: ERASED, event_id: eventId(null, row.position), size: 0, data: {} };
+    const content = JSON.parse(data) as JsonObject;
     return {
       ...row,
       event_id: eventId(event_id, row.position),
-      size: data?.length ?? 0,
+      size: data.length,
       data: upcast(this.catalog, row.type, schema_version, content, row.time),
     };
   }

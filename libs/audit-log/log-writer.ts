@@ -25,6 +25,8 @@ interface Tip {
 
 export interface StreamTip {
   version: number;
+  /** Of the last entry. */
+  position: number;
   closed: boolean;
 }
 
@@ -83,12 +85,22 @@ export class LogWriter {
   }
 
   streamTip(stream: string): StreamTip {
-    const last = this.db.one<{ version: number; type: string }>(
-      sql`SELECT stream_version AS version, type FROM audit WHERE stream = ${stream}
+    const last = this.db.one<{ version: number; position: number; type: string }>(
+      sql`SELECT stream_version AS version, position, type FROM audit WHERE stream = ${stream}
           ORDER BY stream_version DESC LIMIT 1`,
     );
-    if (last === undefined) return { version: 0, closed: false };
-    return { version: last.version, closed: this.catalog[last.type]?.closes === true };
+    if (last === undefined) return { version: 0, position: 0, closed: false };
+    return { version: last.version, position: last.position, closed: this.catalog[last.type]?.closes === true };
+  }
+
+  /** Whether the entry at a position is of this stream at that version; nothing has version 0. */
+  holds(stream: string, version: number, position: number): boolean {
+    if (version === 0) return true;
+    return (
+      this.db.one(
+        sql`SELECT 1 FROM audit WHERE stream = ${stream} AND stream_version = ${version} AND position = ${position}`,
+      ) !== undefined
+    );
   }
 
   /** Holds a condition against the log as it is now. */
@@ -238,6 +250,14 @@ export const commitSum = ({ commit_id, fingerprint, answer, created_at }: Stored
 
 /** Under which commit a client's idempotency key is remembered. */
 export const commitIdOf = (idempotencyKey: string): string => `key:${idempotencyKey}`;
+
+/** Forgets what was answered under keys of these actors, whose names are part of the keys. */
+export function forgetAnswersOf(db: Database, actors: string[]): void {
+  for (const actor of actors) {
+    const from = commitIdOf(`${actor} `);
+    db.run(sql`DELETE FROM commits WHERE commit_id >= ${from} AND commit_id < ${`${from.slice(0, -1)}!`}`);
+  }
+}
 
 export const committedEvent = ({ stream, event_id, version, position }: Recorded): CommittedEvent => ({
   stream,

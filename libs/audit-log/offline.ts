@@ -1,6 +1,7 @@
 import { canonicalJson, type JsonObject } from '#kernel';
 import type { ExportEntry, ExportManifest, ExportTrailer } from './audit.export.js';
 import type { Checkpoint } from './checkpoint.js';
+import { UNASKED } from './chain.js';
 import { headerText, envelopeText, verdictOn, type Disclosure, type Verdict } from './entry.js';
 import { Frontier, includes, leafHash } from './merkle.js';
 import type { TlogProof } from './tlog-proof.js';
@@ -47,6 +48,8 @@ export async function verifyExport(
     report.failed += 1;
     if (report.failures.length < NAMED) report.failures.push({ position, reason });
   };
+  const erased: number[] = [];
+  const ordered: Range[] = [];
   if (older !== undefined) report.continues = false;
   for await (const text of lines) {
     const line = parsed(text);
@@ -61,9 +64,16 @@ export async function verifyExport(
       const reason = flaw(line, expected, disclosure, leaf);
       if (reason !== undefined) fail(expected, reason);
       else report[line.salt === null ? 'erased' : 'verified'] += 1;
+      if (reason === undefined && line.salt === null) erased.push(expected);
+      if (reason === undefined) ordered.push(...rangesIn(line));
       each(expected, reason !== undefined ? 'failed' : line.salt === null ? 'erased' : 'verified');
       if (frontier.size === older?.size) report.continues = frontier.root().equals(older.root);
     }
+  }
+  for (const position of unasked(erased, ordered)) {
+    report.erased -= 1;
+    fail(position, UNASKED);
+    each(position, 'failed');
   }
   report.root_holds = frontier.size === head.size && frontier.root().equals(head.root);
   report.ok = report.root_holds && report.failed === 0 && report.continues !== false;
@@ -89,6 +99,25 @@ export function verifyProof({ index, hashes, extra }: TlogProof, head: Checkpoin
     failures: ok ? [] : [{ position: index + 1, reason }],
     root_holds,
   };
+}
+
+type Range = [first: number, last: number];
+
+/** Which entries an order to erase names. */
+function rangesIn({ type, data }: ExportEntry): Range[] {
+  const { ranges = [] } = type === 'SubjectErased' ? ((data ?? {}) as { ranges?: Range[] }) : {};
+  return ranges.map(([first, last]) => [first, last]);
+}
+
+/** Entries, in order, that none of these ranges holds. */
+function unasked(positions: number[], ranges: Range[]): number[] {
+  const sorted = ranges.toSorted(([a], [b]) => a - b);
+  let next = 0;
+  let reached = 0;
+  return positions.filter((position) => {
+    while (next < sorted.length && sorted[next]![0] <= position) reached = Math.max(reached, sorted[next++]![1]);
+    return position > reached;
+  });
 }
 
 function flaw(entry: ExportEntry, expected: number, disclosure: Disclosure, leaf: Buffer): string | undefined {

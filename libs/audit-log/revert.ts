@@ -1,6 +1,6 @@
 import { conflict, DomainError, notFound, type EventCatalog, type Recorded } from '#kernel';
 import { defineRead, sql, type Read, type Reader } from '#storage';
-import { LogReader } from './log-reader.js';
+import { ERASED, LogReader } from './log-reader.js';
 import { reversal, reversalStream, type ReversalEvent, type ReversalState } from './reversal.decider.js';
 import { decideStep, type Planned, type Step } from './transactor.js';
 import type { AnyUndoes, Dependent, Undoes, Undoing, Undone } from './undo.js';
@@ -64,6 +64,10 @@ export const revertPlan = (undoes: AnyUndoes, catalog: EventCatalog, derived: De
     const steps = new Map<string, Step>();
     for (const event of own.toReversed()) {
       const { position, type, stream } = event;
+      if (type === ERASED) {
+        answer.kept.push({ position, type, stream, what: 'what was erased is gone' });
+        continue;
+      }
       const undone = (undoes[type]! as (event: Recorded, undoing: Undoing) => Undone)(event, look.at(stream, derived));
       if ('keep' in undone) answer.kept.push({ position, type, stream, what: undone.keep });
       else if ('refuse' in undone) {

@@ -265,10 +265,16 @@ export class Transactor {
   }
 
   private load(decider: AnyDecider, stream: string): Folded {
-    const known = this.folded.get(stream) ?? { state: decider.initial, version: 0, position: 0 };
+    const fresh = { state: decider.initial, version: 0, position: 0 };
+    const known = this.folded.get(stream) ?? fresh;
     // Asking for the tip alone costs a quarter of asking for rows, and nearly always there are none.
-    if (this.writer.streamTip(stream).version === known.version) return known;
-    return this.advance(decider, stream, known, this.log.stream(stream, { from: known.version + 1 }));
+    const tip = this.writer.streamTip(stream);
+    if (tip.version === known.version && tip.position === known.position) return known;
+    // After an erasure by another process the stream has begun anew: what was folded is of another one.
+    const holds = known.version < tip.version && this.writer.holds(stream, known.version, known.position);
+    const from = holds ? known : fresh;
+    if (tip.version === 0) this.folded.delete(stream);
+    return this.advance(decider, stream, from, this.log.stream(stream, { from: from.version + 1 }));
   }
 
   private advance(

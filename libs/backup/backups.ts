@@ -1,4 +1,5 @@
 import { DomainError } from '#kernel';
+import type { FileLock } from '#storage';
 import { runApart } from './apart.js';
 import type { Reason } from './manifest.js';
 import { Shelf, type Backup } from './shelf.js';
@@ -35,6 +36,11 @@ export class Backups {
     throw new DomainError('conflict', 'backup-running', 'A backup is being taken.', {
       hint: 'Wait until it is there: GET /v1/admin/backups.',
     });
+  }
+
+  /** Keeps backups from being taken, by any program, until it is released; refused while one is. */
+  reserve(): FileLock {
+    return this.shelf.reserve();
   }
 
   async take(reason: Reason, report?: Report): Promise<Backup & { removed: string[] }> {

@@ -9,4 +9,6 @@ export interface Knowledge {
   migrations: Migration[];
   /** After the log was cut: takes back whatever is beside the tables of projectors and told of later entries. */
   forgetLater(db: Database): void;
+  /** Erases again from a file that nobody has open what the list in this directory says. Returns how many erasures that were. */
+  eraseAgain(file: string, directory: string, onErased: (done: number, total: number) => void): Promise<number>;
 }

@@ -1,5 +1,5 @@
 import { existsSync, mkdirSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { positionAt } from '#audit-log';
 import { DomainError, invalid } from '#kernel';
 import { Database, diskOf, FileLock, megabytes, migrate, saysFull, sql, stagingOf } from '#storage';
@@ -19,6 +19,8 @@ export interface StageOptions {
   toPosition?: number;
   /** ISO-8601 UTC. */
   toTime?: string;
+  /** Directory whose list of erasures counts besides that which lies beside the backup. */
+  shelf?: string;
 }
 
 /** A database that is whole and checked, and not in its place yet. */
@@ -27,6 +29,8 @@ export interface Staged {
   log: Contents['log'];
   migrated: string[];
   trimmed: boolean;
+  /** How many erasures were done again, because the backup is older than they are. */
+  erased_again: number;
   loss: Loss;
 }
 
@@ -53,7 +57,11 @@ export async function stage(options: StageOptions, knowledge: Knowledge, report:
     await unpackInto(file, options.backup, manifest, report);
     const found = inspect(file, (entries, of) => report({ step: 'verify', done: entries, total: of }));
     refuseOtherContents(manifest, found);
-    return { manifest, ...finishCopy(file, found, options, knowledge, report) };
+    const staged = finishCopy(file, found, options, knowledge, report);
+    const erased_again = await eraseAgain(file, options, knowledge, report);
+    // What was erased again ends the log of the copy.
+    const log = erased_again > 0 ? inspect(file).log : staged.log;
+    return { manifest, ...staged, log, erased_again };
   } catch (error) {
     if (saysFull(error)) throw full(`The disk became full while ${options.target} was prepared.`);
     throw error;
@@ -76,7 +84,7 @@ function finishCopy(
   { target, ...options }: StageOptions,
   knowledge: Knowledge,
   report: Report,
-): Omit<Staged, 'manifest'> {
+): Omit<Staged, 'manifest' | 'erased_again'> {
   const pending = pendingIn(file, knowledge);
   const old = pending.length > 0;
   const position = wanted(file, found, options);
@@ -100,6 +108,20 @@ function finishCopy(
   } finally {
     copy.close();
   }
+}
+
+/** What was erased since the backup was taken does not come back with it. */
+async function eraseAgain(
+  file: string,
+  { backup, shelf }: StageOptions,
+  knowledge: Knowledge,
+  report: Report,
+): Promise<number> {
+  let erased = 0;
+  for (const directory of new Set([dirname(resolve(backup)), ...(shelf === undefined ? [] : [resolve(shelf)])])) {
+    erased += await knowledge.eraseAgain(file, directory, (done, total) => report({ step: 'erase', done, total }));
+  }
+  return erased;
 }
 
 function pendingIn(file: string, { migrations }: Knowledge): string[] {

@@ -1,6 +1,6 @@
 /** How far a step of the work is. */
 export interface Step {
-  step: 'copy' | 'pack' | 'unpack' | 'verify' | 'trim' | 'rebuild' | 'compare';
+  step: 'copy' | 'pack' | 'unpack' | 'verify' | 'trim' | 'erase' | 'rebuild' | 'compare';
   /** Bytes, or entries of the log. */
   done: number;
   total: number;

@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import { RefusedTexts, type Embedder } from './embeddings.js';
 import type { Backlog, MissingText } from './vector-store.js';
 
@@ -8,11 +9,19 @@ export interface Filling {
   backlog: Backlog;
 }
 
+/** A vector, and which text it was made of: the text may have been erased meanwhile, and its id be another one's. */
+export interface MadeVector {
+  text_id: number;
+  /** SHA-256 as hex. */
+  sha256: string;
+  vector: Float32Array;
+}
+
 /** Where vectors come from and go to: the reader of the backlog and the writer's chores. */
 export interface FillPorts {
   backlog(limit: number): Promise<Backlog>;
   /** Returns how many were new. */
-  store(vectors: { text_id: number; vector: Float32Array }[]): Promise<number>;
+  store(vectors: MadeVector[]): Promise<number>;
   park(text_id: number, reason: string): Promise<void>;
   /** Told of every call of the model. */
   asked(result: 'ok' | 'refused' | 'failed'): void;
@@ -84,7 +93,9 @@ const ANY_TEXT = 'Any text.';
 
 async function keep(batch: MissingText[], results: (Float32Array | RefusedTexts)[], ports: FillPorts): Promise<Filled> {
   const vectors = results.flatMap((result, n) =>
-    result instanceof RefusedTexts ? [] : [{ text_id: batch[n]!.id, vector: result }],
+    result instanceof RefusedTexts
+      ? []
+      : [{ text_id: batch[n]!.id, sha256: hash('sha256', batch[n]!.text), vector: result }],
   );
   const stored = vectors.length === 0 ? 0 : await ports.store(vectors);
   let parked = 0;

@@ -84,14 +84,23 @@ export function missingTexts(db: Reader, model: EmbeddingModel, limit: number, a
   return { texts: [...retried, ...fresh], since: since ?? null, last };
 }
 
-/** Keeps the vector of a text; the same text again changes nothing. Inside the writer's transaction. */
-export function storeVector(db: Database, model: EmbeddingModel, textId: number, vector: Float32Array): boolean {
+/**
+ * Keeps the vector of a text; the same text again changes nothing, nor does one that is another text by now. Inside the
+ * writer's transaction.
+ */
+export function storeVector(
+  db: Database,
+  model: EmbeddingModel,
+  textId: number,
+  vector: Float32Array,
+  sha256?: string,
+): boolean {
   const unit = unitVector(model, vector);
   const id = model.id * MODEL_STRIDE + textId;
   const { changes } = db.run(
     sql`INSERT INTO document_embeddings_data (id, model_id, text_sha256, dimensions, vector, crc32)
         SELECT ${id}, ${model.id}, text_sha256, ${model.dimensions}, ${bytes(unit)}, ${crc32(bytes(unit))}
-        FROM search_texts WHERE id = ${textId}
+        FROM search_texts WHERE id = ${textId} AND (${sha256 ?? null} IS NULL OR lower(hex(text_sha256)) = ${sha256 ?? null})
         ON CONFLICT DO NOTHING`,
   );
   if (changes === 0) return false;
@@ -111,7 +120,7 @@ export function storeVector(db: Database, model: EmbeddingModel, textId: number,
 export function parkText(db: Database, model: EmbeddingModel, textId: number, reason: string, time: string): void {
   db.run(
     sql`INSERT INTO embedding_failures (id, attempts, reason, failed_at)
-        VALUES (${model.id * MODEL_STRIDE + textId}, 1, ${reason}, ${time})
+        SELECT ${model.id * MODEL_STRIDE + textId}, 1, ${reason}, ${time} FROM search_texts WHERE id = ${textId}
         ON CONFLICT (id) DO UPDATE SET attempts = attempts + 1, reason = excluded.reason,
           failed_at = excluded.failed_at, retry = 0`,
   );

@@ -25,6 +25,8 @@ describe('R-T5 A read on a reader thread', () => {
     };
     const { port1, port2 } = new MessageChannel();
     hostReads(port1, reader, new Map([[twice.name, twice]]));
+    const [here] = (await once(port2, 'message')) as [{ id: number }];
+    expect(here.id).toBe(0);
     const answers: unknown[] = [];
     for (const id of [1, 2]) {
       port2.postMessage({ id, read: 'twice', input: null });

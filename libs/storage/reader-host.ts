@@ -1,7 +1,7 @@
 import type { MessagePort } from 'node:worker_threads';
 import { DomainError } from '#kernel';
 import type { Reader } from './database.js';
-import type { ReadReply, ReadRequest } from './reader-pool.js';
+import { HERE, type ReadReply, type ReadRequest } from './reader-pool.js';
 import type { AnyRead } from './reads.js';
 
 /** The inside of a reader thread: answers one read at a time on its own connection, each about one moment. */
@@ -9,6 +9,7 @@ export function hostReads(port: MessagePort, db: Reader, reads: Map<string, AnyR
   port.on('message', ({ id, read, input }: ReadRequest) => {
     port.postMessage(answer(id, () => db.snapshot(() => reads.get(read)!.run(db, input))));
   });
+  port.postMessage(HERE);
 }
 
 function answer(id: number, work: () => unknown): ReadReply {

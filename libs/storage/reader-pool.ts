@@ -27,6 +27,9 @@ export interface ReadRequest {
   input: unknown;
 }
 
+/** What a reader says when it has started, before it is asked anything. */
+export const HERE = { id: 0, answer: null };
+
 export type ReadReply =
   { id: number; answer: unknown } | { id: number; error: SerializedDomainError | { message: string; stack?: string } };
 
@@ -51,7 +54,7 @@ const MOST_WAITING = 1024;
 interface Lane {
   worker: Worker;
   job?: Job;
-  /** Whether it has ever answered: one that has not may be the first of many that end at their start. */
+  /** Whether it has said that it is there: one that has not may be the first of many that end at their start. */
   proven: boolean;
 }
 
@@ -94,12 +97,12 @@ export class ReaderPool {
     return new Promise<Answer>((resolve, reject) => {
       const request = { id: this.nextId++, read: read.name, input };
       const job: Job = { request, resolve: resolve as (answer: unknown) => void, reject, queued: performance.now() };
-      const lane = this.lanes.find((candidate) => candidate.job === undefined);
+      const lane = this.free;
       if (lane !== undefined) return this.start(lane, job);
       if (this.queue.length >= MOST_WAITING) return reject(exhausted(this.options));
       job.timer = setTimeout(() => this.giveUp(job), this.options.acquireTimeout);
       this.queue.push(job);
-      if (this.lanes.length < this.options.max && this.pause === undefined) this.start(this.addLane(), this.take()!);
+      this.grow();
     });
   }
 
@@ -140,10 +143,11 @@ export class ReaderPool {
   }
 
   private finish(lane: Lane, reply: ReadReply): void {
-    const { job } = lane;
-    lane.job = undefined;
     lane.proven = true;
     this.stillborn = 0;
+    if (reply.id === HERE.id) return this.welcome(lane);
+    const { job } = lane;
+    lane.job = undefined;
     lane.worker.unref();
     const next = this.take();
     if (next !== undefined) this.start(lane, next);
@@ -179,14 +183,37 @@ export class ReaderPool {
 
   private refill(): void {
     while (this.lanes.length < this.options.min) this.addLane();
-    for (let next = this.freeForNext(); next !== undefined; next = this.freeForNext()) this.start(next, this.take()!);
+    for (let lane = this.free; lane !== undefined && this.queue.length > 0; lane = this.free) {
+      this.start(lane, this.take()!);
+    }
+    this.grow();
   }
 
-  /** A reader for the read that has waited longest. */
-  private freeForNext(): Lane | undefined {
-    if (this.queue.length === 0) return undefined;
-    const free = this.lanes.find(({ job }) => job === undefined);
-    return free ?? (this.lanes.length < this.options.max ? this.addLane() : undefined);
+  /** A reader that has just started takes what waits, and makes room for the next one. */
+  private welcome(lane: Lane): void {
+    const next = lane.job === undefined ? this.take() : undefined;
+    if (next !== undefined) this.start(lane, next);
+    this.grow();
+  }
+
+  /**
+   * One more reader while somebody waits, one at a time: those there are answer a burst in a moment, and a dozen threads
+   * that start at once would take the processor from them.
+   */
+  private grow(): void {
+    if (this.queue.length === 0 || this.lanes.length >= this.options.max || this.pause !== undefined) return;
+    if (!this.hasProven) return this.start(this.addLane(), this.take()!);
+    if (this.lanes.every(({ proven }) => proven)) this.addLane();
+  }
+
+  /** A reader that can begin. One that is still starting gets a read only where there is none that would be free before. */
+  private get free(): Lane | undefined {
+    const free = this.lanes.filter(({ job }) => job === undefined);
+    return free.find(({ proven }) => proven) ?? (this.hasProven ? undefined : free[0]);
+  }
+
+  private get hasProven(): boolean {
+    return this.lanes.some(({ proven }) => proven);
   }
 
   private take(): Job | undefined {

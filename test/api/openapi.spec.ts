@@ -18,11 +18,13 @@ import * as documentDtos from '../../apps/api/documents.dto.js';
 import * as learningDtos from '../../apps/api/learning.dto.js';
 import * as memoryDtos from '../../apps/api/memories.dto.js';
 import { ConfigureJobBody, RunJobBody } from '../../apps/api/jobs.dto.js';
+import { EraseBody } from '../../apps/api/erasures.dto.js';
 import { ListOperationsQuery } from '../../apps/api/operations.dto.js';
 import { RebuildBody } from '../../apps/api/projections.dto.js';
 import { FeedbackBody } from '../../apps/api/search.dto.js';
 import * as sessionDtos from '../../apps/api/sessions.dto.js';
 import * as taskDtos from '../../apps/api/tasks.dto.js';
+import { ended } from '../support/operations.js';
 import { expectProblem } from '../support/problem.js';
 import { startServer, type TestServer } from '../support/server.js';
 import { until } from '../support/until.js';
@@ -423,6 +425,25 @@ describe('The OpenAPI document', () => {
     await ask('PUT', `${a}/doc/state`, { state: 'idle' });
   });
 
+  it('R-O8 describes every answer of erasures', async () => {
+    const e = '/v1/admin/erasures';
+    await ask('PUT', '/v1/memories/user:gone/k', { value: { n: 1 } });
+    const subject = { user_id: 'gone', reason: 'Request 7' };
+    await ask('POST', e, { ...subject, dry_run: true });
+    await ask('POST', e, { ...subject, user_id: 'none' });
+    const { body, status } = await ask('POST', e, subject);
+    expect(status).toBe(202);
+    const { operation, erasure } = body as { operation: { id: string }; erasure: { id: string } };
+    expect(await ended(server, operation.id)).toMatchObject({ status: 'succeeded' });
+    await ask('POST', e, subject);
+    await ask('GET', `${e}?limit=1`);
+    await ask('GET', `${e}?limit=0`);
+    await ask('GET', `${e}/${erasure.id}`);
+    await ask('GET', `${e}/none`);
+    await ask('GET', `${e}/${erasure.id}/certificate`);
+    await ask('GET', `${e}/none/certificate`);
+  });
+
   it('R-O8 describes every answer of contexts', async () => {
     const c = '/v1/context';
     await ask('POST', '/v1/sessions', { session_id: 'ctx', app_name: 'a', user_id: 'u', initial_state: { a: 1 } });
@@ -635,6 +656,11 @@ describe('The OpenAPI document', () => {
         'GET /v1/memories/conflicts',
         consolidationDtos.ListConflictsQuery,
         { namespace_prefix: 'user:a', status: 'open', kind: 'same_key', limit: 1, cursor: 'c' },
+      ],
+      [
+        'EraseBody',
+        EraseBody,
+        { user_id: 'u', session_id: 's', namespace_prefix: 'user:a', reason: 'r', dry_run: true, include_shared: true },
       ],
       ['FeedbackBody', FeedbackBody, { result_id: 1, signal: 'click' }],
       ['RebuildBody', RebuildBody, { dry_run: true }],

@@ -48,22 +48,6 @@ describe('What the program is made of', () => {
     ).toEqual([]);
   });
 
-  it('is packed with all that it runs on, and nothing that only builds or tests it', () => {
-    const [packed] = JSON.parse(
-      execFileSync('npm', ['pack', '--dry-run', '--json', '--offline'], { encoding: 'utf8', maxBuffer: 1e8 }),
-    ) as { files: { path: string }[] }[];
-    const paths = packed!.files.map(({ path }) => path);
-    const needed = [
-      'dist/apps/api/main.js',
-      'dist/apps/worker/main.js',
-      'dist/apps/cli/main.js',
-      'apps/cli/abathur.mjs',
-    ];
-    expect([...needed, 'LICENSE', 'deploy/README.md'].filter((path) => !paths.includes(path))).toEqual([]);
-    expect(paths.filter((path) => path.startsWith('migrations/')).length).toBeGreaterThan(10);
-    expect(paths.filter((path) => /^(test|libs|data|node_modules)\/|\.spec\./.test(path))).toEqual([]);
-  });
-
   it('is told as a bill of materials (CycloneDX), without a network', () => {
     const { scripts } = read<{ scripts: Record<string, string> }>('package.json');
     const text = execFileSync('sh', ['-c', scripts['sbom']!], { encoding: 'utf8', maxBuffer: 1e8 });

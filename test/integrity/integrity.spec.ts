@@ -29,12 +29,13 @@ describe('R-S8 The integrity of a database', () => {
     const db = new Sqlite(path);
     sqliteVec.load(db);
     db.exec('PRAGMA foreign_keys = OFF; PRAGMA ignore_check_constraints = ON');
-    db.exec('DROP TRIGGER audit_is_never_updated; DROP TRIGGER audit_is_never_deleted');
+    const guards = db.prepare(`SELECT name, sql FROM sqlite_schema WHERE type = 'trigger'`).all() as {
+      name: string;
+      sql: string;
+    }[];
+    for (const { name } of guards) db.exec(`DROP TRIGGER ${name}`);
     for (const statement of script) db.exec(statement);
-    db.exec(`CREATE TRIGGER audit_is_never_updated BEFORE UPDATE ON audit
-BEGIN SELECT RAISE(ABORT, 'audit is append only'); END`);
-    db.exec(`CREATE TRIGGER audit_is_never_deleted BEFORE DELETE ON audit
-BEGIN SELECT RAISE(ABORT, 'audit is append only'); END`);
+    for (const guard of guards) db.exec(guard.sql);
     db.close();
     return path;
   }

@@ -1,5 +1,5 @@
 import { chooseStep, decideStep, planStep, type SqliteAuditLog, type Step } from '#audit-log';
-import { context, planRevert } from '#assembly';
+import { context, erasure, planRevert } from '#assembly';
 import { DomainError, streamName, type Json, type JsonObject } from '#kernel';
 import { document, DOCUMENT_TYPES, readDocument } from '#documents';
 import { job } from '#jobs';
@@ -29,6 +29,7 @@ export async function live(log: SqliteAuditLog, seed: number, works: number): Pr
     const actor = choose.one(['user', 'system', 'agent:planner', 'agent:writer']);
     try {
       if (n % 60 === 31) await regret(log, n, time);
+      if (n % 180 === 170) await log.execute({ caller: caller({ time }), steps: erasing(n, time) });
       await log.execute({
         caller: caller({ time, actor, correlation_id: `work-${n % 9}` }),
         steps: work(choose, time, n),
@@ -228,6 +229,32 @@ const configure = (n: number): Step =>
     enabled: n % 200 < 100,
     original: { schedule: '0 0 * * *', enabled: true },
   });
+
+/** Something is ordered to be erased, and said to be; what that does to rows and entries is another story. */
+function erasing(n: number, requested_at: string): Step[] {
+  const erasure_id = `erasure-${n}`;
+  const ordered = {
+    erasure_id,
+    subject_kind: 'user' as const,
+    subject_ref: n.toString(16).padStart(64, '0'),
+    reason: `Request ${n}`,
+    requested_by: 'operator',
+    requested_at,
+    entries: 3,
+    // Of another log: these hashes are not those of its entries.
+    ranges: [1, 2].map((range): [number, number, string, string] => [
+      n + range,
+      n + range,
+      'f'.repeat(16),
+      'f'.repeat(16),
+    ]),
+    counts: { audit: 3, memory_entries: 2 },
+  };
+  return [
+    decideStep(erasure, { type: 'EraseSubject', ...ordered }),
+    ...(n % 360 === 170 ? [decideStep(erasure, { type: 'CompleteErasure', erasure_id, result: { audit: 3 } })] : []),
+  ];
+}
 
 /** A task comes, is claimed, ends, or something is kept of it; an agent comes or changes. */
 function tasks(choose: Chooser): Step[] {

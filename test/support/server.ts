@@ -27,7 +27,7 @@ export async function startServer(
   directory = temporaryDirectory(),
 ): Promise<TestServer> {
   const path = environment['ABATHUR_DB_PATH'] ?? join(directory, 'abathur.db');
-  const port = await freePort();
+  const port = Number(environment['PORT'] ?? (await freePort()));
   const child = spawn(process.execPath, [MAIN], {
     env: {
       ...process.env,

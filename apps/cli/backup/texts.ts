@@ -27,15 +27,24 @@ export function columns(rows: string[][]): string {
 }
 
 /** What is going to be put in the place of what, and what will be gone by it. */
-export function planOf(database: string, { manifest, log, migrated, trimmed, loss }: Staged): string {
+export function planOf(database: string, { manifest, log, migrated, trimmed, erased_again, loss }: Staged): string {
   const lines = [
     `Backup ${manifest.id} of ${manifest.created_at} is sound.`,
     `  It takes the place of ${database}${trimmed ? `, cut at entry ${log.position}` : ''}: ${count(log.position)} entries, the last of ${log.time ?? 'never'}.`,
     ...(migrated.length > 0 ? [`  Its schema was brought up to date: ${migrated.join(', ')}.`] : []),
+    ...(erased_again > 0
+      ? [`  What was erased since it was taken is erased from it again: ${count(erased_again)} erasures.`]
+      : []),
     ...lossLines(loss).map((line) => `  ${line}`),
   ];
   return lines.join('\n');
 }
+
+/** A log that ends before its last signed head does not continue it: auditors have to be told. */
+export const identityHint = ({ events, same_history, database }: Staged['loss']): string =>
+  database === 'none' || (database === 'readable' && same_history && events === 0)
+    ? ''
+    : 'Signed heads of the old log do not go on with this one: abathur audit keys --renew begins a new identity; tell the auditors.\n';
 
 function lossLines({ database, same_history, events, first, last, by_type }: Staged['loss']): string[] {
   if (database === 'none') return ['There is no database there, so nothing is lost.'];

@@ -13,6 +13,7 @@ const TITLES: Record<Step['step'], string> = {
   unpack: 'Unpacking',
   verify: 'Verifying',
   trim: 'Cutting',
+  erase: 'Erasing again',
   rebuild: 'Rebuilding',
   compare: 'Comparing',
 };

@@ -15,7 +15,7 @@ export const restore: Verb = {
       .option('--yes', 'do not ask'),
   async run(call) {
     const { toPosition, toTime, into, yes = false } = call.options as Options;
-    const [{ readConfig }, { restoreInto, Shelf }, { working }, { planOf }] = await Promise.all([
+    const [{ readConfig }, { restoreInto, Shelf }, { working }, { identityHint, planOf }] = await Promise.all([
       import('#assembly'),
       import('#backup'),
       import('../backup/work.js'),
@@ -37,7 +37,14 @@ export const restore: Verb = {
       work.say(`Restoring ${backup.directory} into the file ${target}.`);
       const restored = await restoreInto(
         target,
-        () => work.run('stage', { backup: backup.directory, target, toPosition, toTime }),
+        () =>
+          work.run('stage', {
+            backup: backup.directory,
+            target,
+            toPosition,
+            toTime,
+            shelf: config.ABATHUR_BACKUP_DIR,
+          }),
         (staged) => {
           work.say(planOf(target, staged));
           return work.confirm('Go on?', yes);
@@ -47,12 +54,12 @@ export const restore: Verb = {
         answer(call, { restored: false }, 'Nothing was changed.\n');
         return EXIT.no;
       }
-      const { manifest, log, aside, loss, migrated } = restored;
+      const { manifest, log, aside, loss, migrated, erased_again } = restored;
       const kept = aside === null ? '' : `The old database is kept in ${aside}.\n`;
       answer(
         call,
-        { restored: true, backup: manifest.id, database: target, log, aside, loss, migrated },
-        `${target} is restored: ${log.position} entries, head ${log.entry_hash}.\n${kept}`,
+        { restored: true, backup: manifest.id, database: target, log, aside, loss, migrated, erased_again },
+        `${target} is restored: ${log.position} entries, head ${log.entry_hash}.\n${kept}${identityHint(loss)}`,
       );
       return 0;
     });

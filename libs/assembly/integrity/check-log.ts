@@ -1,4 +1,12 @@
-import { commitSum, flawedNode, treeRoot, verifySlice, witnessedHead, type StoredCommit } from '#audit-log';
+import {
+  commitSum,
+  erasedUnasked,
+  flawedNode,
+  treeRoot,
+  verifySlice,
+  witnessedHead,
+  type StoredCommit,
+} from '#audit-log';
 import { sql, type Database } from '#storage';
 import { RESTORE, type Findings } from './report.js';
 
@@ -17,6 +25,8 @@ export function checkChain(db: Database, findings: Findings, progress: (done: nu
       return;
     }
   }
+  const unasked = erasedUnasked.run(db, { from: 1, to: last });
+  if (unasked !== null) findings.add({ where: `audit ${unasked.broken_at}`, what: unasked.reason!, remedy: RESTORE });
 }
 
 /** The bookkeeping of the log that is not derived from it: answers by key, checkpoints, migrations. */
