@@ -29,6 +29,9 @@ const one = (stage: [string, string][], name: string): string => {
   return found;
 };
 
+/** A start on a busy machine. */
+const STARTING = { seconds: 180 };
+
 interface Copy {
   from: string | undefined;
   sources: string[];
@@ -118,11 +121,15 @@ describe('R-O8 The Containerfile', () => {
       const [, ...flags] = JSON.parse(one(run, 'ENTRYPOINT')) as string[];
       const program = JSON.parse(one(run, 'CMD')) as string[];
       server = spawn(process.execPath, [...flags, ...program], { cwd: root, env: environment, stdio: 'ignore' });
-      await until('the server is there', async () => {
-        if (server.exitCode !== null) throw new Error(`It ended with ${server.exitCode}`);
-        return (await fetch(`http://127.0.0.1:${port}/health/live`).catch(() => undefined))?.ok;
-      });
-    }, 280_000);
+      await until(
+        'the server is there',
+        async () => {
+          if (server.exitCode !== null) throw new Error(`It ended with ${server.exitCode}`);
+          return (await fetch(`http://127.0.0.1:${port}/health/live`).catch(() => undefined))?.ok;
+        },
+        STARTING,
+      );
+    }, 600_000);
     afterAll(() => {
       server.kill('SIGKILL');
     });

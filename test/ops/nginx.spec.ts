@@ -48,7 +48,7 @@ describe('R-O8 nginx before two API processes and one worker on one file', () =>
   const start = async (index: number): Promise<void> => {
     const port = ports[index]!;
     processes[index] = spawn(process.execPath, [MAIN], { env: environment({ PORT: String(port) }), stdio: 'ignore' });
-    await until(`the process on ${port} is ready`, () => answersReady(port));
+    await until(`the process on ${port} is ready`, () => answersReady(port), { seconds: 180 });
   };
 
   const stop = async (index: number, signal: NodeJS.Signals): Promise<number | null> => {
@@ -70,7 +70,7 @@ describe('R-O8 nginx before two API processes and one worker on one file', () =>
     if (checked.status !== 0) throw new Error(checked.stderr);
     nginx = spawn(NGINX, ['-c', configuration, '-p', directory, '-g', 'daemon off;'], { stdio: 'ignore' });
     await until('nginx answers', () => answersReady(front));
-  }, 180_000);
+  }, 400_000);
   afterAll(async () => {
     agent.destroy();
     for (const child of [nginx, workers, ...processes]) {
