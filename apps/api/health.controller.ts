@@ -40,10 +40,10 @@ export class HealthController {
     const reasons = Object.entries(this.parts())
       .filter(([, { status }]) => status === 'failed')
       .map(([name, { reason }]) => `${name}: ${reason}`);
-    if (this.draining.signal.aborted) reasons.unshift('the process was asked to stop');
+    if (this.draining.begun) reasons.unshift('the process was asked to stop');
     if (reasons.length === 0) return { status: 'ok', reasons };
     reply.status(503);
-    return { status: this.draining.signal.aborted ? 'draining' : 'failed', reasons };
+    return { status: this.draining.begun ? 'draining' : 'failed', reasons };
   }
 
   /** Every part, with reasons. */
@@ -55,7 +55,7 @@ export class HealthController {
     const worst = statuses.includes('failed') ? 'failed' : statuses.includes('degraded') ? 'degraded' : 'ok';
     if (worst === 'failed') reply.status(503);
     return {
-      status: this.draining.signal.aborted ? 'draining' : worst,
+      status: this.draining.begun ? 'draining' : worst,
       version: VERSION,
       uptime_seconds: Math.round(process.uptime()),
       parts,

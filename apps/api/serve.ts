@@ -18,7 +18,7 @@ await run(async (house) => {
   const stopBackground = house.config.ABATHUR_BACKGROUND === 'on' ? startBackground(house) : async () => undefined;
   announce(house, await app.getUrl());
   return async () => {
-    await app.get(Draining).begin();
+    await app.get(Draining).begin(house.config.ABATHUR_DRAIN_DELAY_MS);
     await app.close();
     await stopBackground();
   };

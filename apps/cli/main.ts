@@ -7,6 +7,7 @@ import { auditing } from './verbs/audit.js';
 import { backup } from './verbs/backup.js';
 import { ballast } from './verbs/ballast.js';
 import { db } from './verbs/db.js';
+import { config } from './verbs/config.js';
 import { bench } from './verbs/bench.js';
 import { documents } from './verbs/documents.js';
 import { drill } from './verbs/drill.js';
@@ -16,6 +17,7 @@ import { memory } from './verbs/memory.js';
 import { migrate } from './verbs/migrate.js';
 import { projections } from './verbs/projections.js';
 import { quarantine } from './verbs/quarantine.js';
+import { ready } from './verbs/ready.js';
 import { rebuild } from './verbs/rebuild.js';
 import { restore } from './verbs/restore.js';
 import { rollback } from './verbs/rollback.js';
@@ -33,7 +35,9 @@ await shell(
     serve,
     status,
     migrate,
+    ready,
     smoke,
+    config,
     verify,
     integrity,
     projections,

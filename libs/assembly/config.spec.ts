@@ -34,6 +34,7 @@ const wrong: [keyof Config, string, RegExp][] = [
   ['ABATHUR_EPISODIC_TTL_DAYS', '29', /must not be less than 30/],
   ['ABATHUR_EPISODIC_TTL_DAYS', '91', /must not be greater than 90/],
   ['ABATHUR_DRAIN_TIMEOUT_MS', 'soon', /must be an integer/],
+  ['ABATHUR_DRAIN_DELAY_MS', '-1', /must not be less than 0/],
   ['ABATHUR_REQUEST_TIMEOUT_MS', '0', /must not be less than 100/],
   ['ABATHUR_AUTH', 'open', /keys, off/],
   ['ABATHUR_API_KEY', 'secret', /abk_/],

@@ -33,6 +33,8 @@ export class Config {
   @IsInt() @Min(30) @Max(90) ABATHUR_EPISODIC_TTL_DAYS = 90;
   /** How long a request may take to finish once the process was asked to stop. */
   @IsInt() @Min(0) @Max(600_000) ABATHUR_DRAIN_TIMEOUT_MS = 30_000;
+  /** How long requests are still taken once readiness says no: the time that a load balancer needs to see it. */
+  @IsInt() @Min(0) @Max(600_000) ABATHUR_DRAIN_DELAY_MS = 0;
   /** How long a request may take to arrive, headers and body. */
   @IsInt() @Min(100) @Max(600_000) ABATHUR_REQUEST_TIMEOUT_MS = 30_000;
 

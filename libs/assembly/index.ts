@@ -37,6 +37,7 @@ export { openReaders } from './readers.js';
 export { rememberOutcomes } from './remember-outcomes.js';
 export { run, type Program } from './run.js';
 export { runArchive, runDuplicateScan, runEpisodicConsolidation, type JobRun } from './consolidation.js';
+export { settings, type Setting } from './settings.js';
 export { EXAMPLE_SESSION, seed } from './seed.js';
 export { endStaleTasks } from './stale-tasks.js';
 export { assembleWriter } from './writer.js';
