@@ -46,6 +46,7 @@ export function assembleWriter(db: Database, { episodicTtlDays = 90 }: HouseRule
   const rules = new Map(deciders).set(memory.name, memoryWith(episodicTtlDays * 24 * 3600));
   const transactor = new Transactor(db, log, rules, reads, catalog, () => projections.settle());
   db.transaction(() => projections.register(new Date().toISOString()));
+  fill(projections);
   return new Writer(db, log, transactor, {
     onBegin: () => projections.onBegin(),
     onUndo: (position) => projections.onUndo(position),
@@ -58,6 +59,13 @@ export function assembleWriter(db: Database, { episodicTtlDays = 90 }: HouseRule
       'retry-parked-events': (input) => {
         const { name, time } = input as { name: string; time: string };
         return projections.retryParked(
+          projectors.find((projector) => projector.name === name)!,
+          time,
+        );
+      },
+      'leave-event-aside': (input) => {
+        const { name, time } = input as { name: string; time: string };
+        return projections.leaveAside(
           projectors.find((projector) => projector.name === name)!,
           time,
         );
@@ -96,4 +104,13 @@ export function assembleWriter(db: Database, { episodicTtlDays = 90 }: HouseRule
       },
     },
   });
+}
+
+/** What cannot be filled is told to whoever writes next, who finds it as it is: until then reads go on. */
+function fill(projections: Projections): void {
+  try {
+    projections.fill();
+  } catch {
+    return;
+  }
 }
