@@ -52,6 +52,9 @@ const EXIT_OF_CODE: Record<string, number> = {
   'no-database': EXIT.noInput,
 };
 
+/** What the system says to whoever may not do something. */
+const NOT_PERMITTED = ['EACCES', 'EPERM', 'EROFS'];
+
 /** Any error as a failure; an unexpected one keeps its stack, because somebody has to mend it. */
 export function failureOf(error: unknown): Failure {
   if (error instanceof Failure) return error;
@@ -59,7 +62,15 @@ export function failureOf(error: unknown): Failure {
     const exit = EXIT_OF_CODE[error.code] ?? EXIT_OF[error.kind];
     return new Failure(exit, error.code, error.message, error.details.hint);
   }
-  const { name, message, stack } = error as Error;
+  const { name, message, stack, code, path } = error as NodeJS.ErrnoException;
+  if (NOT_PERMITTED.includes(code ?? '') && path !== undefined) {
+    return new Failure(
+      EXIT.config,
+      'not-permitted',
+      `${path} cannot be opened (${code}).`,
+      'Set ABATHUR_DB_PATH to a file that this user may use, or give this user the right to it.',
+    );
+  }
   if (name === 'ConfigError') return new Failure(EXIT.config, 'configuration', message);
   return new Failure(EXIT.software, 'internal-error', stack ?? message);
 }

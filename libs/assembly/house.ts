@@ -7,7 +7,7 @@ import { Jobs } from '#jobs';
 import { Operations } from '#operations';
 import { Meaning, OllamaChat, SearchIds, searchIdKey, watchedEmbedder } from '#search';
 import { DomainError } from '#kernel';
-import { Database, FileLock, lockOf, migrate, readMigrations, ReadSide } from '#storage';
+import { Database, FileLock, lockOf, migrate, readMigrations, ReadSide, takesNoWrites } from '#storage';
 import { Log, Metrics } from '#telemetry';
 import { BACKUP_PROCESS, takeOptions } from './backup.js';
 import { systemCaller } from './caller.js';
@@ -139,9 +139,18 @@ function enter(path: string): FileLock {
     Database.open({ path }).close();
     throw error;
   }
+  refuseReadOnly(path);
   if (presence !== undefined) return presence;
   throw new DomainError('unavailable', 'database-being-restored', `${path} is being restored.`, {
     hint: 'Start again when that is done.',
+  });
+}
+
+/** A disk that takes no writes any more may still have let the lock be taken. */
+function refuseReadOnly(path: string): void {
+  if (!takesNoWrites(path)) return;
+  throw new DomainError('unavailable', 'cannot-open-database', `The file system of ${path} takes no writes.`, {
+    hint: 'Look at its disk, and how it is mounted: a system lets nobody write any more where a disk reports errors.',
   });
 }
 

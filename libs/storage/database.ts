@@ -1,8 +1,9 @@
-import { mkdirSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import Sqlite from 'better-sqlite3';
 import * as sqliteVec from 'sqlite-vec';
 import { DomainError } from '#kernel';
+import { makeDirectory } from './disk.js';
 import type { Sql } from './sql.js';
 import { finishSwap } from './swap.js';
 
@@ -245,7 +246,7 @@ function refuseOldSqlite(connection: Sqlite.Database): void {
 
 function connect(path: string, readonly: boolean): Sqlite.Database {
   try {
-    if (!readonly && path !== ':memory:' && path !== '') mkdirSync(dirname(path), { recursive: true });
+    if (!readonly && path !== ':memory:' && path !== '') makeDirectory(dirname(path));
     // The timeout is set by the driver before its first statement: switching to WAL must already wait its turn.
     return new Sqlite(path, { readonly, fileMustExist: readonly, timeout: 5000 });
   } catch (error) {
@@ -253,7 +254,16 @@ function connect(path: string, readonly: boolean): Sqlite.Database {
   }
 }
 
-const CANNOT_OPEN = ['SQLITE_CANTOPEN', 'SQLITE_CANTOPEN_ISDIR', 'EACCES', 'EEXIST', 'ENOTDIR', 'EPERM', 'EROFS'];
+const CANNOT_OPEN = [
+  'SQLITE_CANTOPEN',
+  'SQLITE_CANTOPEN_ISDIR',
+  'EACCES',
+  'EEXIST',
+  'ENOENT',
+  'ENOTDIR',
+  'EPERM',
+  'EROFS',
+];
 
 /** What is wrong with the file, for the operator who named it. */
 export function notADatabase(path: string, error: unknown): unknown {

@@ -10,7 +10,7 @@ export {
   type RunResult,
   type Synchronous,
 } from './database.js';
-export { diskOf, megabytes, saysFull, type Disk } from './disk.js';
+export { diskOf, makeDirectory, megabytes, saysFull, takesNoWrites, type Disk } from './disk.js';
 export { fileId } from './file-id.js';
 export { FileLock, lockOf } from './file-lock.js';
 export { compileFilter, type Field, type Filter } from './filter.js';
