@@ -1,6 +1,5 @@
 import 'reflect-metadata';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { Ajv2020 } from 'ajv/dist/2020.js';
 import { plainToInstance } from 'class-transformer';
 import { validateSync } from 'class-validator';
 import {
@@ -27,59 +26,25 @@ import { FeedbackBody } from '../../apps/api/search.dto.js';
 import * as sessionDtos from '../../apps/api/sessions.dto.js';
 import * as taskDtos from '../../apps/api/tasks.dto.js';
 import { ended } from '../support/operations.js';
+import { operationsOf, pointer, Promises, type ApiDocument, type Operation, type Schema } from '../support/openapi.js';
 import { expectProblem } from '../support/problem.js';
 import { startServer, type TestServer } from '../support/server.js';
 import { until } from '../support/until.js';
 
-interface Schema {
-  $ref?: string;
-  type?: string | string[];
-  enum?: unknown[];
-  properties?: Record<string, Schema>;
-  required?: string[];
-  [keyword: string]: unknown;
-}
-
-interface Operation {
-  operationId: string;
-  summary?: string;
-  parameters?: { name: string; in: string; required?: boolean; schema: Schema }[];
-  requestBody?: { content: Record<string, { schema: Schema }> };
-  responses: Record<string, { description: string; content?: Record<string, { schema: Schema }> }>;
-}
-
-interface Document {
-  openapi: string;
-  info: { title: string; version: string };
-  paths: Record<string, Record<string, Operation>>;
-  components: { schemas: Record<string, Schema> };
-}
-
-const pointer = (...parts: string[]): string =>
-  parts.map((part) => `/${part.replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
-
 describe('The OpenAPI document', () => {
   let server: TestServer;
-  let document: Document;
-  const ajv = new Ajv2020({ strict: false, allErrors: true, validateFormats: false });
+  let document: ApiDocument;
+  let promises: Promises;
   const covered = { success: new Set<string>(), error: new Set<string>() };
 
   beforeAll(async () => {
     server = await startServer({ ABATHUR_BACKGROUND: 'off' });
-    document = (await (await fetch(`${server.url}/openapi.json`)).json()) as Document;
-    ajv.addSchema({ $id: 'api', ...document });
+    document = (await (await fetch(`${server.url}/openapi.json`)).json()) as ApiDocument;
+    promises = new Promises(document);
   });
   afterAll(() => server.stop());
 
-  const operations = (): { name: string; path: string; method: string; operation: Operation }[] =>
-    Object.entries(document.paths).flatMap(([path, item]) =>
-      Object.entries(item).map(([method, operation]) => ({
-        name: `${method.toUpperCase()} ${path}`,
-        path,
-        method,
-        operation,
-      })),
-    );
+  const operations = (): Operation[] => operationsOf(document);
 
   /** The operation that a request is for: the one whose path has the fewest parameters. */
   const operationOf = (method: string, url: string) => {
@@ -107,7 +72,7 @@ describe('The OpenAPI document', () => {
     body?: unknown,
     headers: Record<string, string> = {},
   ): Promise<Exchange> {
-    const { name, path, operation } = operationOf(method, url);
+    const operation = operationOf(method, url);
     const abort = new AbortController();
     const answer = await fetch(`${server.url}${url}`, {
       method,
@@ -115,28 +80,17 @@ describe('The OpenAPI document', () => {
       body: body === undefined || typeof body === 'string' ? (body as undefined) : JSON.stringify(body),
       signal: abort.signal,
     });
-    const status = String(answer.status);
-    (answer.status < 400 ? covered.success : covered.error).add(name);
-    const promised = operation.responses[status] === undefined && answer.status >= 400 ? 'default' : status;
-    const response = operation.responses[promised];
-    if (response === undefined) throw new Error(`${name} answered ${status}, which the document does not know`);
-    const [type] = (answer.headers.get('content-type') ?? '').split(';');
-    if (type === 'text/event-stream') {
-      if (response.content?.[type] === undefined) throw new Error(`${name} answered ${type}`);
-      abort.abort();
-      return { status: answer.status, body: undefined as never, headers: answer.headers };
-    }
-    const text = await answer.text();
-    if (response.content === undefined) {
-      if (text !== '') throw new Error(`${name} ${status} has a body that the document does not know: ${text}`);
-      return { status: answer.status, body: undefined as never, headers: answer.headers };
-    }
-    if (response.content[type!] === undefined) throw new Error(`${name} ${status} answered ${type}: ${text}`);
-    const value: unknown = type!.endsWith('json') && !type!.endsWith('ndjson') ? JSON.parse(text) : text;
-    const where = pointer('paths', path, method.toLowerCase(), 'responses', promised, 'content', type!, 'schema');
-    const valid = ajv.compile({ $ref: `api#${where}` });
-    if (!valid(value)) throw new Error(`${name} ${status}: ${ajv.errorsText(valid.errors)}\n${text.slice(0, 2000)}`);
-    return { status: answer.status, body: value as never, headers: answer.headers };
+    const { status } = answer;
+    (status < 400 ? covered.success : covered.error).add(operation.name);
+    const type = answer.headers.get('content-type');
+    // An answer without an end is not read to its end.
+    const endless = type === 'text/event-stream';
+    const text = endless ? '' : await answer.text();
+    if (endless) abort.abort();
+    const broken = promises.brokenBy(operation, { status, type, text });
+    if (broken !== undefined) throw new Error(broken);
+    const isJson = type?.includes('json') === true && !type.includes('ndjson');
+    return { status, body: (isJson && text !== '' ? JSON.parse(text) : text) as never, headers: answer.headers };
   }
 
   it('R-O8 is what it says: OpenAPI 3.1, every part in its place', () => {
@@ -175,7 +129,7 @@ describe('The OpenAPI document', () => {
   it('R-O8 holds schemas of JSON Schema 2020-12, without the words of OpenAPI 3.0', () => {
     expect(JSON.stringify(document)).not.toMatch(/"nullable":|"exclusiveM(in|ax)imum":(true|false)/);
     for (const name of Object.keys(document.components.schemas)) {
-      expect(ajv.compile({ $ref: `api#${pointer('components', 'schemas', name)}` })).toBeDefined();
+      expect(promises.ajv.compile({ $ref: `api#${pointer('components', 'schemas', name)}` })).toBeDefined();
     }
   });
 
@@ -939,7 +893,7 @@ describe('The OpenAPI document', () => {
     };
 
     it.each(good)('R-O8 judge alike whatever is sent for %s', (name, dto, body) => {
-      const valid = ajv.compile(schemaOf(name));
+      const valid = promises.ajv.compile(schemaOf(name));
       const judge = (sent: object) => {
         // What is undefined is not sent.
         const plain = JSON.parse(JSON.stringify(sent)) as object;
