@@ -13,7 +13,7 @@ const ASK_EVERY = 250;
 /** Has a running server check its database. */
 export async function checkThere(rest: Rest, interrupt: Interrupt, quiet: boolean): Promise<IntegrityReport> {
   const bar = new Bar(quiet);
-  let { body: operation } = await rest.post<Operation>('/v1/admin/integrity', {});
+  let { body: operation } = await rest.post<Operation>('/v1/admin/integrity');
   while (operation.status === 'running') {
     bar.at(operation.progress);
     await sleep(ASK_EVERY);

@@ -6,6 +6,8 @@ import { jobs } from './verbs/jobs.js';
 import { auditing } from './verbs/audit.js';
 import { backup } from './verbs/backup.js';
 import { ballast } from './verbs/ballast.js';
+import { bench } from './verbs/bench.js';
+import { documents } from './verbs/documents.js';
 import { drill } from './verbs/drill.js';
 import { load } from './verbs/load.js';
 import { memory } from './verbs/memory.js';
@@ -16,6 +18,7 @@ import { restore } from './verbs/restore.js';
 import { rollback } from './verbs/rollback.js';
 import { serve } from './verbs/serve.js';
 import { smoke } from './verbs/smoke.js';
+import { status } from './verbs/status.js';
 import { traffic } from './verbs/traffic.js';
 import { validate } from './verbs/validate.js';
 import { verify } from './verbs/verify.js';
@@ -24,6 +27,7 @@ import { verify } from './verbs/verify.js';
 await shell(
   [
     serve,
+    status,
     migrate,
     smoke,
     verify,
@@ -40,7 +44,9 @@ await shell(
     erasures,
     load,
     memory,
+    documents,
     jobs,
+    bench,
     traffic,
     validate,
   ],

@@ -44,6 +44,13 @@ export class Rest {
     return this.ask('GET', path);
   }
 
+  /** Health answers with 503 when it is bad, and says what is. */
+  async getWhateverStatus<T>(path: string): Promise<Answer<T>> {
+    const response = await this.send('GET', path);
+    if (response.headers.get('content-type')?.startsWith('application/json') !== true) return this.read(response);
+    return { status: response.status, body: (await response.json()) as T };
+  }
+
   post<T>(path: string, body?: object): Promise<Answer<T>> {
     return body === undefined
       ? this.ask('POST', path)

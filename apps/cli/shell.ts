@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import { EXIT, report } from './failure.js';
+import { completion } from './verbs/completion.js';
 import { version } from './version.js';
 import type { Verb, VerbGroup } from './verb.js';
 
@@ -23,7 +24,8 @@ export async function shell(verbs: (Verb | VerbGroup)[], args: string[]): Promis
     .showSuggestionAfterError()
     .configureOutput({ outputError: (text, write) => write(`${text.replace(/^error: /, '').trimEnd()}\n`) })
     .addHelpText('after', HELP);
-  for (const verb of verbs) {
+  const all: (Verb | VerbGroup)[] = [...verbs, completion(() => all)];
+  for (const verb of all) {
     if ('run' in verb) add(program, verb, []);
     else addGroup(program, verb);
   }

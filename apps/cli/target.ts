@@ -25,6 +25,13 @@ export async function target({ options, json }: Call, signal = new AbortControll
   return found;
 }
 
+/** The server that has the database open, for what only a server does; `why` says that in a sentence. */
+export async function serverFor(call: Call, why: string, signal?: AbortSignal): Promise<Rest> {
+  const found = await target(call, signal);
+  if (found.kind === 'server') return found.rest;
+  throw new Failure(EXIT.unavailable, 'no-server', why, 'Start one with npm start, or say where it is with --url.');
+}
+
 interface TargetOptions {
   url?: string;
   file?: string | true;

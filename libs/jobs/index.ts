@@ -25,4 +25,5 @@ export {
   type PlanJob,
 } from './job.chores.js';
 export { job } from './job.decider.js';
+export { jobRows } from './job.reads.js';
 export { Jobs, type JobDefinition, type JobRunOptions, type JobView } from './jobs.js';

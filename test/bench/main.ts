@@ -40,19 +40,23 @@ const parts: Record<string, [title: string, run: () => Promise<Figure[]>]> = {
   soak: ['Soak', soak],
 };
 
-const chosen = process.argv.slice(2);
+const json = process.argv.includes('--json');
+const chosen = process.argv.slice(2).filter((word) => word !== '--json');
 const unknown = chosen.find((name) => !(name in parts));
 if (unknown !== undefined) {
   console.error(`bench: ${unknown} is not one of ${Object.keys(parts).join(', ')}`);
   process.exit(64);
 }
 let missed = 0;
+const measured: { title: string; figures: Figure[] }[] = [];
 for (const name of chosen.length > 0 ? chosen : Object.keys(parts)) {
   const [title, run] = parts[name]!;
   const figures = await run();
-  print(title, figures);
+  measured.push({ title, figures });
+  if (!json) print(title, figures);
   missed += figures.filter(({ ok }) => !ok).length;
 }
-console.log(
-  missed === 0 ? '\nAll figures are where they should be.' : `\n${missed} figures are not where they should be.`,
-);
+if (json) console.log(JSON.stringify({ parts: measured, missed }));
+else if (missed === 0) console.log('\nAll figures are where they should be.');
+else console.log(`\n${missed} figures are not where they should be.`);
+process.exitCode = missed === 0 ? 0 : 1;

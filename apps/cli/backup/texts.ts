@@ -40,6 +40,12 @@ export function planOf(database: string, { manifest, log, migrated, trimmed, era
   return lines.join('\n');
 }
 
+/** A log that ends before its last signed head does not continue it: auditors have to be told. */
+export const identityHint = ({ events, same_history, database }: Staged['loss']): string =>
+  database === 'none' || (database === 'readable' && same_history && events === 0)
+    ? ''
+    : 'Signed heads of the old log do not go on with this one: abathur audit keys --renew begins a new identity; tell the auditors.\n';
+
 function lossLines({ database, same_history, events, first, last, by_type }: Staged['loss']): string[] {
   if (database === 'none') return ['There is no database there, so nothing is lost.'];
   if (database === 'unknown')

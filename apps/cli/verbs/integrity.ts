@@ -36,7 +36,7 @@ const ABOUT: Record<CheckResult['name'], string> = {
   vectors: 'texts, vectors and their codes',
 };
 
-function tableOf({ ok, position, seconds, checks }: IntegrityReport): string {
+export function tableOf({ ok, position, seconds, checks }: IntegrityReport): string {
   const lines = checks.flatMap(({ name, flaws, flaw_count, ...check }) => [
     `${check.ok ? 'ok  ' : 'FAIL'} ${name.padEnd(13)} ${ABOUT[name]}${check.checked > 0 ? `: ${count(check.checked)}` : ''}, ${duration(check.seconds)}`,
     ...flaws.flatMap(({ where, what, remedy }) => [`       ${where}: ${what}`, `         ${remedy}`]),

@@ -81,15 +81,8 @@ export const jobs: VerbGroup = {
 
 /** Jobs run in a server or a worker, so there must be one. */
 async function server(call: Call): Promise<Rest> {
-  const { target } = await import('../target.js');
-  const found = await target(call);
-  if (found.kind === 'server') return found.rest;
-  throw new Failure(
-    EXIT.unavailable,
-    'no-server',
-    'Jobs are run by a server, and none has this database open.',
-    'Start one with npm start, or say where it is with --url.',
-  );
+  const { serverFor } = await import('../target.js');
+  return serverFor(call, 'Jobs are run by a server, and none has this database open.');
 }
 
 function sentence({ name, description, schedule, enabled, next_run_at, last_run }: JobView): string {

@@ -15,7 +15,7 @@ export const restore: Verb = {
       .option('--yes', 'do not ask'),
   async run(call) {
     const { toPosition, toTime, into, yes = false } = call.options as Options;
-    const [{ readConfig }, { restoreInto, Shelf }, { working }, { planOf }] = await Promise.all([
+    const [{ readConfig }, { restoreInto, Shelf }, { working }, { identityHint, planOf }] = await Promise.all([
       import('#assembly'),
       import('#backup'),
       import('../backup/work.js'),
@@ -59,7 +59,7 @@ export const restore: Verb = {
       answer(
         call,
         { restored: true, backup: manifest.id, database: target, log, aside, loss, migrated, erased_again },
-        `${target} is restored: ${log.position} entries, head ${log.entry_hash}.\n${kept}`,
+        `${target} is restored: ${log.position} entries, head ${log.entry_hash}.\n${kept}${identityHint(loss)}`,
       );
       return 0;
     });

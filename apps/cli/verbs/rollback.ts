@@ -12,7 +12,7 @@ export const rollback: Verb = {
       .option('--yes', 'do not ask'),
   async run(call) {
     const { to, dryRun = false, yes = false } = call.options as Options;
-    const [{ readConfig, takeOptions }, lib, { working }, { planOf }] = await Promise.all([
+    const [{ readConfig, takeOptions }, lib, { working }, { identityHint, planOf }] = await Promise.all([
       import('#assembly'),
       import('#backup'),
       import('../backup/work.js'),
@@ -81,6 +81,7 @@ export const rollback: Verb = {
         `Rolled back in ${seconds.toFixed(1)} s to ${rolled.manifest.id}: ${log.position} entries, head ${log.entry_hash}.\n` +
           (safety.taken === null ? '' : `What was there is the backup ${safety.taken}.\n`) +
           (rolled.aside === null ? '' : `Its files are in ${rolled.aside}.\n`) +
+          identityHint(rolled.loss) +
           'Start the server again: npm start.\n',
       );
       return 0;

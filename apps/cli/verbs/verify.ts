@@ -8,8 +8,10 @@ export const verify: Verb = {
   name: 'verify',
   description: 'Recompute the hash chain of the log. Exit code 1: it is broken.',
   example: 'abathur verify --url http://127.0.0.1:8000',
-  declare: takesTarget,
+  declare: (command) =>
+    takesTarget(command).option('--all', 'everything: the whole database as abathur integrity does, and every backup'),
   async run(call) {
+    if (call.options['all'] === true) return (await import('../verify-all.js')).verifyAll(call);
     const [{ target }, { verifyFile }] = await Promise.all([import('../target.js'), import('../verify-file.js')]);
     const begin = performance.now();
     const of = await target(call);
