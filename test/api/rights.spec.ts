@@ -183,6 +183,11 @@ const PLANS: Record<string, Plan> = {
   'GET /v1/admin/erasures/{id}': by('admin', '/v1/admin/erasures/none'),
   'GET /v1/admin/erasures/{id}/certificate': by('admin', '/v1/admin/erasures/none/certificate'),
   'GET /v1/admin/database': by('admin', '/v1/admin/database'),
+  'POST /v1/admin/quarantines': by('admin', '/v1/admin/quarantines', { reason: 7 }),
+  'GET /v1/admin/quarantines': by('admin', '/v1/admin/quarantines'),
+  'GET /v1/admin/quarantines/{id}': by('admin', '/v1/admin/quarantines/none'),
+  'DELETE /v1/admin/quarantines/{id}': by('admin', '/v1/admin/quarantines/none'),
+  'GET /v1/admin/quarantines/{id}/contexts': by('admin', '/v1/admin/quarantines/none/contexts'),
   'POST /v1/admin/keys': by('admin', '/v1/admin/keys', { name: 'x', role: 'nonsense' }),
   'GET /v1/admin/keys': by('admin', '/v1/admin/keys'),
   'GET /v1/admin/keys/{id}': by('admin', '/v1/admin/keys/none'),
@@ -438,6 +443,17 @@ describe('T1 R-A7 Who may do what', () => {
     expect(body['published_from']).toBeNull();
     const { body: whole } = await as('auditor', 'GET', '/v1/memories/app:cafe:published/note');
     expect(whole['published_from']).toMatchObject({ namespace: 'session:s-bob:notes' });
+  });
+
+  it('R-A1 shows nobody but who looks into it what is in quarantine', async () => {
+    for (const [method, path, body] of [
+      ['GET', '/v1/memories?include_quarantined=true', undefined],
+      ['GET', '/v1/memories/user:alice:notes/note?include_quarantined=true', undefined],
+      ['POST', '/v1/memories/search', { query: 'x', include_quarantined: true }],
+    ] as const) {
+      expect((await as('agent', method, path, body)).status).toBe(403);
+      expect((await as('operator', method, path, body)).status).toBe(200);
+    }
   });
 
   it('T14 keeps idempotency keys of two apart', async () => {

@@ -3,7 +3,15 @@ import { judge, type KeyHolder, type Principal, type Scope } from '#access';
 import { DomainError } from '#kernel';
 import { contextSession, type House } from '#assembly';
 import { sessionOwners } from '#sessions';
-import { ROUTES, writtenMemory, type Asked, type Demand, type Owners, type RouteRight } from './route-rights.js';
+import {
+  asksForQuarantined,
+  ROUTES,
+  writtenMemory,
+  type Asked,
+  type Demand,
+  type Owners,
+  type RouteRight,
+} from './route-rights.js';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -43,9 +51,10 @@ export class Gate {
   /** To be asked when the form of the request is known to be right. */
   check(request: FastifyRequest): void {
     if (request.holder === undefined) return;
-    const { demands } = rightOf(request)!;
-    if (demands === undefined) return;
-    this.judgeAll(request.holder.principal, demands(request as unknown as Asked, this.owners));
+    const { principal } = request.holder;
+    const asked = request as unknown as Asked;
+    if (asksForQuarantined(asked)) this.judgeAll(principal, [{ right: 'read', scope: { kind: 'audit' } }]);
+    this.judgeAll(principal, rightOf(request)!.demands?.(asked, this.owners) ?? []);
   }
 
   /** One line of an import, which no check of the whole request has seen. */

@@ -183,6 +183,14 @@ const recordedContext: Demands = ({ params }, owners) => [
   { right: 'read', scope: owners.sessionOfContext(params['id']!), absent: notFound('context', params['id']!) },
 ];
 
+/** What is in quarantine is shown to whoever looks into it, and to no agent. */
+export function asksForQuarantined({ query, body }: Asked): boolean {
+  const operations = (body as Record<string, unknown> | undefined)?.['operations'];
+  return [query, body, ...(Array.isArray(operations) ? (operations as object[]) : [])].some(
+    (asked) => (asked as { include_quarantined?: unknown } | undefined)?.include_quarantined === true,
+  );
+}
+
 /**
  * Who may ask for what, by method and path: all routes stand here, and one that does not is refused. The rights themselves
  * are in the table of `#access`; here stands what of them a request needs.
@@ -303,6 +311,11 @@ export const ROUTES: Record<string, RouteRight> = {
   'GET /v1/admin/erasures/:id': reads('admin'),
   'GET /v1/admin/erasures/:id/certificate': reads('admin'),
   'GET /v1/admin/database': reads('admin'),
+  'POST /v1/admin/quarantines': writes('admin'),
+  'GET /v1/admin/quarantines': reads('admin'),
+  'GET /v1/admin/quarantines/:id': reads('admin'),
+  'DELETE /v1/admin/quarantines/:id': writes('admin'),
+  'GET /v1/admin/quarantines/:id/contexts': reads('admin'),
   'POST /v1/admin/keys': writes('admin'),
   'GET /v1/admin/keys': reads('admin'),
   'GET /v1/admin/keys/:id': reads('admin'),
