@@ -115,7 +115,7 @@ const inQuarantine = ({ data, position, time, actor, correlation_id }: Recorded<
         AND (q.session_id IS NULL OR q.session_id = ${data.session_id}
              OR substr(${`${data.namespace}:`}, 1, length(q.session_id) + 9) = 'session:' || q.session_id || ':')
         AND (q.actor IS NULL OR q.actor = ${actor})
-        AND (q.key_id IS NULL OR ${actor} IN ('agent:' || q.key_id, 'service:' || q.key_id, 'operator:' || q.key_id))
+        AND (q.key_id IS NULL OR 'key:' || q.key_id = ${actor})
         AND (q.from_time IS NULL OR q.from_time <= ${time}) AND (q.to_time IS NULL OR q.to_time >= ${time})
         AND (q.correlation_id IS NULL OR q.correlation_id = ${correlation_id})`,
   sql`UPDATE memory_entries SET is_quarantined = 1

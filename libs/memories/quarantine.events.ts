@@ -5,7 +5,7 @@ export interface QuarantineSource {
   session_id?: string;
   /** Who wrote, as the log names it: `agent:<id>`, a user. */
   actor?: string;
-  /** The id of the API key that it was written with; who writes with one is `<role>:<key>`. */
+  /** The id of the API key that it was written with; who writes with one is `key:<id>`. */
   key?: string;
   /** ISO-8601 UTC, inclusive. */
   from?: string;

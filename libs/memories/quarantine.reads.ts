@@ -105,7 +105,7 @@ function matching({ session_id, actor, key, from, to, correlation_id }: Quaranti
     );
   }
   if (actor !== undefined) conditions.push(sql`actor = ${actor}`);
-  if (key !== undefined) conditions.push(sql`actor IN (${`agent:${key}`}, ${`service:${key}`}, ${`operator:${key}`})`);
+  if (key !== undefined) conditions.push(sql`actor = ${`key:${key}`}`);
   if (from !== undefined) conditions.push(sql`timestamp >= ${from}`);
   if (to !== undefined) conditions.push(sql`timestamp <= ${to}`);
   if (correlation_id !== undefined) conditions.push(sql`correlation_id = ${correlation_id}`);

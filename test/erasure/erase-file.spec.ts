@@ -1,12 +1,14 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { erasedUnasked, LogReader, verifySlice } from '#audit-log';
+import { apiKey } from '#access';
+import { decideStep, erasedUnasked, LogReader, verifySlice, type Step } from '#audit-log';
+import { memory } from '#memories';
 import { catalog, checkIntegrity, eraseSubject, projectors, type ErasureInput, type ErasurePlan } from '#assembly';
 import { differences, replay } from '#projections';
 import { Database, migrate, readMigrations, sql } from '#storage';
 import { openFullHouse } from '../support/everything.js';
 import { live } from '../support/history.js';
-import { catchUp, MIGRATIONS, type TestHouse } from '../support/house.js';
+import { caller, catchUp, MIGRATIONS, openTestHouse, type TestHouse } from '../support/house.js';
 import { temporaryDirectory } from '../support/server.js';
 
 const SUBJECTS: Omit<ErasureInput, 'reason'>[] = [
@@ -103,6 +105,38 @@ describe('R-A1 Subjects erased from a life, one after the other, while it goes o
     scratch.close();
     return found;
   };
+});
+
+describe('R-A1 Keys that speak for a user', () => {
+  let house: TestHouse;
+  beforeAll(() => {
+    house = openTestHouse();
+  });
+  afterAll(() => house.close());
+
+  it('go with the user, and with them what was done with a key of nobody else; of several users only when that is said', async () => {
+    const by = (actor: string, ...steps: Step[]) => house.log.execute({ caller: caller({ actor }), steps });
+    const key = (key_id: string, users: string[]): Step => {
+      const bound = { role: 'service' as const, app: 'planner', users, projects: {} };
+      const data = { key_id, name: key_id, ...bound, mac: 'f'.repeat(64), replaces: null, expires_at: null };
+      return decideStep(apiKey, { type: 'CreateKey', ...data });
+    };
+    const write = (namespace: string): Step =>
+      decideStep(memory, { type: 'WriteMemory', mode: 'put', namespace, key: 'k', value: { n: 1 } });
+    await by('operator', key('k1', ['kim']), key('k2', ['kim', 'lee']), key('k3', ['lee']));
+    await by('key:k1', write('project:p'));
+    await by('key:k2', write('user:lee'));
+    const file = { path: house.path, backupDirectory: temporaryDirectory() };
+    const input = { user_id: 'kim', reason: 'Request 7' };
+    await expect(eraseSubject(file, input, async () => true)).rejects.toMatchObject({
+      code: 'shared-with-others',
+      message: expect.stringContaining('key k2'),
+    });
+    await eraseSubject(file, { ...input, include_shared: true }, async () => true);
+    expect(house.db.all(sql`SELECT key_id FROM api_keys`)).toEqual([{ key_id: 'k3' }]);
+    expect(house.db.all(sql`SELECT namespace FROM memory_entries`)).toEqual([{ namespace: 'user:lee' }]);
+    expect(readFileSync(house.path).includes('kim')).toBe(false);
+  });
 });
 
 describe('R-A1 The one door in the log', () => {

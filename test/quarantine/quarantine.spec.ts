@@ -292,11 +292,11 @@ describe('A quarantine of an agent', () => {
     expect(standing()).toEqual(['b', 'd']);
   });
 
-  it('holds what was and will be written with a key, whatever its role', async () => {
-    await write('e', 'service:k1');
+  it('holds what was and will be written with a key', async () => {
+    await write('e', 'key:k1');
     await impose('two', { key: 'k1' });
-    await write('f', 'agent:k1');
-    await write('g', 'agent:k12');
+    await write('f', 'key:k1');
+    await write('g', 'key:k12');
     expect(standing()).toEqual(['b', 'd', 'g']);
   });
 });

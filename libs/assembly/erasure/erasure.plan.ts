@@ -71,6 +71,8 @@ class Closure {
   private readonly tasks = new Set<string>();
   private readonly namespaces: string[] = [];
   private readonly actors: Set<string>;
+  /** Streams of keys that speak for nobody else. */
+  private readonly ownKeys = new Set<string>();
   private readonly naming: Naming[];
 
   constructor(
@@ -84,11 +86,13 @@ class Closure {
                       WHEN 'MemorySuperseded' THEN json_extract(data, '$.into.namespace')
                       WHEN 'SearchFeedbackGiven' THEN json_extract(data, '$.result_id')
                       WHEN 'QuarantineImposed' THEN json_extract(data, '$.source.actor')
+                      WHEN 'ApiKeyCreated' THEN json_extract(data, '$.users')
                       ELSE json_extract(data, '$.conflict_id') END AS one,
             CASE type WHEN 'SessionCreated' THEN json_extract(data, '$.forked_from.session_id')
                       WHEN 'MemorySuperseded' THEN json_extract(data, '$.into.key') END AS other
           FROM audit WHERE data IS NOT NULL AND type IN
-            ('SessionCreated', 'MemorySuperseded', 'MemoryFlagged', 'MemoryReviewed', 'SearchFeedbackGiven', 'QuarantineImposed')`,
+            ('SessionCreated', 'MemorySuperseded', 'MemoryFlagged', 'MemoryReviewed', 'SearchFeedbackGiven',
+             'QuarantineImposed', 'ApiKeyCreated')`,
     );
   }
 
@@ -121,7 +125,7 @@ class Closure {
     for (const stream of this.streams) {
       if (shared.length === NAMED) break;
       const [kind, ...parts] = streamParts(stream);
-      const own = kind === 'memory' && this.isOwn(parts[0]!);
+      const own = (kind === 'memory' && this.isOwn(parts[0]!)) || this.ownKeys.has(stream);
       if (own || ['session', 'conflict', 'quarantine'].includes(kind)) continue;
       const writers = this.db.all<Writer>(
         sql`SELECT DISTINCT actor, session_id, task_id FROM audit WHERE stream = ${stream}`,
@@ -170,12 +174,23 @@ class Closure {
 
   private addUser(id: string): void {
     this.addNamespace(`user:${id}`);
+    for (const { type, one, stream } of this.naming) if (type === 'ApiKeyCreated') this.addKey(id, one, stream);
     for (const actor of this.actors) this.add(sql`SELECT stream, position FROM audit WHERE actor = ${actor}`);
     for (const { type, one, stream } of this.naming) {
       const names =
         type === 'QuarantineImposed' ? this.actors.has(String(one)) : type === 'SessionCreated' && one === id;
       if (names) this.addStream(stream);
     }
+  }
+
+  /** A key that speaks for the user goes; what was done with one that speaks for nobody else is the user's. */
+  private addKey(id: string, users: Naming['one'], stream: string): void {
+    const bound = JSON.parse(String(users)) as string[];
+    if (!bound.includes(id)) return;
+    this.addStream(stream);
+    if (bound.length > 1) return;
+    this.ownKeys.add(stream);
+    this.actors.add(`key:${streamParts(stream)[1]}`);
   }
 
   private addNamespace(prefix: string): void {
