@@ -8,6 +8,7 @@ export const EXIT = {
   noInput: 66,
   unavailable: 69,
   software: 70,
+  noPermission: 77,
   config: 78,
   interrupted: 130,
   /** As if the signal had ended it that says that nobody reads any more. */
@@ -31,6 +32,9 @@ export class Failure extends Error {
 const EXIT_OF: Record<ErrorKind, number> = {
   invalid: EXIT.data,
   'not-found': EXIT.no,
+  unauthenticated: EXIT.noPermission,
+  forbidden: EXIT.noPermission,
+  'rate-limited': EXIT.unavailable,
   conflict: EXIT.data,
   'version-conflict': EXIT.data,
   'key-reused': EXIT.data,

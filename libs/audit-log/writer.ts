@@ -20,6 +20,8 @@ export interface WriterHooks {
   onRead(): void;
   /** After the last one: inline checkpoints move to this position. */
   onEnd(position: number): void;
+  /** After the commit. */
+  onCommitted?(): void;
   /** Maintenance that writes: one turn of a catch-up projection, pruning. */
   chores: Record<string, (input: unknown) => unknown>;
 }
@@ -39,14 +41,16 @@ export class Writer {
   /** Settles the requests in order. Either the transaction commits, or every request gets the reason why not. */
   batch(requests: WriterRequest[]): Settled[] {
     try {
-      return this.db.transaction(() => {
+      const settled = this.db.transaction(() => {
         this.log.refresh();
         this.hooks.onBegin();
         const before = this.log.position;
-        const settled = requests.map((request) => this.settle(request));
+        const answers = requests.map((request) => this.settle(request));
         if (this.log.position > before) this.hooks.onEnd(this.log.position);
-        return settled;
+        return answers;
       });
+      this.hooks.onCommitted?.();
+      return settled;
     } catch (error) {
       this.transactor.forget();
       return requests.map(() => ({ error: storageError(error, this.db.path) }));
