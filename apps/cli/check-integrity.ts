@@ -45,7 +45,7 @@ class Bar {
 
   at({ done, total }: IntegrityProgress): void {
     if (performance.now() - this.begin < 1000) return;
-    this.progress ??= new Progress('Checking', total, process.stderr, this.quiet);
+    this.progress ??= new Progress('Checking', total, process.stderr, this.quiet, { since: this.begin });
     this.progress.reach(done);
   }
 

@@ -1,12 +1,21 @@
 const WIDTH = 24;
+const LEAST_WIDTH = 6;
 const PARTS = ['', '▏', '▎', '▍', '▌', '▋', '▊', '▉'];
 /** Milliseconds between two drawings of the bar, and between two plain lines. */
 const REDRAW = 80;
 const LINE_EVERY = 2000;
 
+export interface ProgressOptions {
+  /** When the work began, where it is shown only after a while. */
+  since?: number;
+  /** How an amount is written: a count by itself. */
+  spell?: (value: number) => string;
+}
+
 /** How far long work is: a bar where there is a terminal, a line every other second where there is none. */
 export class Progress {
-  private readonly begin = performance.now();
+  private readonly begin: number;
+  private readonly spell: (value: number) => string;
   private readonly terminal: boolean;
   private done = 0;
   private shown: number;
@@ -16,7 +25,10 @@ export class Progress {
     private readonly total: number,
     private readonly out: NodeJS.WriteStream = process.stderr,
     private readonly quiet = false,
+    { since = performance.now(), spell = count }: ProgressOptions = {},
   ) {
+    this.begin = since;
+    this.spell = spell;
     this.terminal = out.isTTY === true;
     this.shown = this.terminal ? 0 : this.begin;
   }
@@ -49,9 +61,13 @@ export class Progress {
 
   private bar(): string {
     const share = this.total === 0 ? 1 : this.done / this.total;
-    const eighths = Math.round(share * WIDTH * 8);
+    const [head, figures] = [`${this.title.padEnd(12)} `, this.figures()];
+    // A line that is longer than the terminal is wide is not written over but left behind.
+    const room = (this.out.columns || 80) - 1;
+    const width = Math.max(LEAST_WIDTH, Math.min(WIDTH, room - head.length - 1 - figures.length));
+    const eighths = Math.round(share * width * 8);
     const filled = `${'█'.repeat(Math.floor(eighths / 8))}${PARTS[eighths % 8]}`;
-    return `${this.title.padEnd(12)} ${filled.padEnd(WIDTH, '░')} ${this.figures()}`;
+    return `${head}${filled.padEnd(width, '░')} ${figures}`.slice(0, room);
   }
 
   private figures(): string {
@@ -60,7 +76,7 @@ export class Progress {
     const rate = seconds > 0 ? done / seconds : 0;
     const rest =
       done >= total ? `in ${duration(seconds)}` : `${rate > 0 ? duration((total - done) / rate) : 'some time'} left`;
-    return `${percent} %, ${count(done)} of ${count(total)}, ${count(Math.round(rate))}/s, ${rest}`;
+    return `${percent} %, ${this.spell(done)} of ${this.spell(total)}, ${this.spell(Math.round(rate))}/s, ${rest}`;
   }
 }
 

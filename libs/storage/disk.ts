@@ -55,10 +55,12 @@ export function makeDirectory(path: string, mode?: number): void {
 
 const KILOBYTE = 1024;
 const MEGABYTE = 1024 * KILOBYTE;
+const GIGABYTE = 1024 * MEGABYTE;
 
-/** A size for people: `96 KB`, `1.4 MB`, `2,310 MB`. */
+/** A size for people: `96 KB`, `1.4 MB`, `2,310 MB`, `72.9 GB`. */
 export function megabytes(bytes: number): string {
-  const [unit, name] = bytes < MEGABYTE ? [KILOBYTE, 'KB'] : [MEGABYTE, 'MB'];
-  const maximumFractionDigits = unit === MEGABYTE && bytes < 100 * MEGABYTE ? 1 : 0;
+  const [unit, name] =
+    bytes < MEGABYTE ? [KILOBYTE, 'KB'] : bytes < 10 * GIGABYTE ? [MEGABYTE, 'MB'] : [GIGABYTE, 'GB'];
+  const maximumFractionDigits = unit > KILOBYTE && bytes < 100 * unit ? 1 : 0;
   return `${(bytes / unit).toLocaleString('en-US', { maximumFractionDigits })} ${name}`;
 }

@@ -1,6 +1,7 @@
 import { createInterface } from 'node:readline/promises';
 import { BACKUP_PROCESS } from '#assembly';
 import { runApart, Shelf, type Step, type TakeOptions, type Task, type TaskKind, type Tasks } from '#backup';
+import { megabytes } from '#storage';
 import { EXIT, Failure } from '../failure.js';
 import { Progress } from '../progress.js';
 
@@ -17,6 +18,8 @@ const TITLES: Record<Step['step'], string> = {
   rebuild: 'Rebuilding',
   compare: 'Comparing',
 };
+
+const IN_BYTES: Step['step'][] = ['copy', 'pack', 'unpack'];
 
 /** Long work on files, for somebody who watches it and may press Ctrl-C at any moment. */
 export class Work {
@@ -96,7 +99,10 @@ export class Work {
     }
     const { shown } = this;
     if (shown.bar === undefined && performance.now() - shown.since < SHORT) return;
-    shown.bar ??= new Progress(TITLES[step], total, process.stderr, this.quiet);
+    shown.bar ??= new Progress(TITLES[step], total, process.stderr, this.quiet, {
+      since: shown.since,
+      ...(IN_BYTES.includes(step) && { spell: megabytes }),
+    });
     shown.bar.add(done - shown.done);
     shown.done = done;
   }

@@ -30,8 +30,12 @@ function where({ server, file, health, database, disk }: Standing): Row[] {
 function contents({ log, projections, backlog, backups }: Standing, now: number): Row[] {
   const behind = projections.filter(({ lag }) => lag > 0);
   const stopped = projections.filter((one) => one.status === 'stopped');
-  const lags = behind.map(({ name, lag }) => `${name} ${count(lag)} behind`);
-  const of = `${count(projections.length)}, ${lags.length === 0 ? 'all at the head' : lags.join(', ')}`;
+  const furthest = behind.toSorted((a, b) => b.lag - a.lag)[0];
+  const lags =
+    furthest === undefined
+      ? 'all at the head'
+      : `${count(behind.length)} behind, ${furthest.name} most: ${count(furthest.lag)} entries`;
+  const of = `${count(projections.length)}, ${lags}`;
   const { last } = backups;
   return [
     ['log', `${count(log.position)} entries${log.time === null ? '' : `, the last ${ago(log.time, now)}`}`],

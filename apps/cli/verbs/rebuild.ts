@@ -14,8 +14,9 @@ export const rebuild: Verb = {
       .option('--to <file>', 'the database to make; it must not be there yet')
       .option('--erasures <file>', 'erase again what this list says, instead of the one in ABATHUR_BACKUP_DIR'),
   async run(call) {
-    const [{ ERASURES, readConfig, rebuildFromExport }, { Interrupt }] = await Promise.all([
+    const [{ ERASURES, readConfig, rebuildFromExport }, { megabytes }, { Interrupt }] = await Promise.all([
       import('#assembly'),
+      import('#storage'),
       import('../interrupt.js'),
     ]);
     const { from, to } = given(call.options as { from?: string; to?: string });
@@ -33,7 +34,8 @@ export const rebuild: Verb = {
           let shown = bars.get(phase);
           if (shown === undefined) {
             for (const { bar } of bars.values()) bar.end();
-            shown = { bar: new Progress(TITLE[phase], total, process.stderr, call.json), seen: 0 };
+            const spell = phase === 'import' ? { spell: megabytes } : {};
+            shown = { bar: new Progress(TITLE[phase], total, process.stderr, call.json, spell), seen: 0 };
             bars.set(phase, shown);
           }
           shown.bar.add(done - shown.seen);
