@@ -11,6 +11,7 @@ import { refuseConnection, refuseExpectation, refuseUrl } from './http/broken-re
 import { requestId } from './http/caller.js';
 import { Contract } from './http/contract.js';
 import { Draining } from './http/draining.js';
+import { refuseMethods } from './http/methods.js';
 import { observeRequests } from './http/observe.js';
 import { protectAnswers } from './http/protect.js';
 import { validateReads } from './http/written.js';
@@ -25,6 +26,8 @@ export async function createApp(house: House): Promise<NestFastifyApplication> {
     genReqId: (request: IncomingMessage) => requestId(request.headers),
     // Who comes while the process drains is answered by the draining hook, as a problem.
     return503OnClosing: false,
+    // `OPTIONS *`, which asks about no path: one that is not there, like any other.
+    rewriteUrl: ({ url = '/' }: IncomingMessage) => (url === '*' ? '/*' : url),
     frameworkErrors: refuseUrl,
     clientErrorHandler: refuseConnection,
     http: {
@@ -44,6 +47,7 @@ export async function createApp(house: House): Promise<NestFastifyApplication> {
   server.server.on('checkExpectation', refuseExpectation);
   protectAnswers(server);
   observeRequests(server, house);
+  const refuseOthers = refuseMethods(server);
   app.get(Draining).watch(server);
   new Admission(house.writer).watch(server);
   readBodies(server);
@@ -58,5 +62,6 @@ export async function createApp(house: House): Promise<NestFastifyApplication> {
   // Who opens the address in a browser wants to see something.
   server.get('/', (_, reply) => reply.redirect('/docs'));
   await app.init();
+  refuseOthers();
   return app;
 }
