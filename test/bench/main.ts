@@ -11,6 +11,7 @@ import { load } from './load.bench.js';
 import { locomo } from './locomo.bench.js';
 import { reads } from './reads.bench.js';
 import { print, type Figure } from './report.js';
+import { tamper } from './tamper.bench.js';
 import { tasks } from './tasks.bench.js';
 import { soak } from './soak.bench.js';
 import { targets } from './targets.bench.js';
@@ -30,6 +31,7 @@ const parts: Record<string, [title: string, run: () => Promise<Figure[]>]> = {
   backup: ['Backup and restore', backup],
   crashes: ['Crashes', crashes],
   integrity: ['Integrity', integrity],
+  tamper: ['Tampering', tamper],
   embedding: ['Embedding beside writes', embedding],
   documents: ['Documents', documents],
   tasks: ['Claims', tasks],
