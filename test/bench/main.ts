@@ -9,6 +9,8 @@ import { documents } from './documents.bench.js';
 import { integrity } from './integrity.bench.js';
 import { load } from './load.bench.js';
 import { locomo } from './locomo.bench.js';
+import { overload } from './overload.bench.js';
+import { proofs } from './proofs.bench.js';
 import { reads } from './reads.bench.js';
 import { print, type Figure } from './report.js';
 import { tamper } from './tamper.bench.js';
@@ -24,10 +26,12 @@ const parts: Record<string, [title: string, run: () => Promise<Figure[]>]> = {
   targets: ['Targets', targets],
   writes: ['Writes', writes],
   reads: ['Reads', reads],
+  overload: ['Twice the load that it can take', overload],
   context: ['Context', context],
   bulk: ['Bulk, growth and memory', bulk],
   rebuild: ['Rebuilding', rebuilding],
   audit: ['Audit', audit],
+  proofs: ['Proofs', proofs],
   backup: ['Backup and restore', backup],
   crashes: ['Crashes', crashes],
   integrity: ['Integrity', integrity],

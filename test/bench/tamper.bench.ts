@@ -51,7 +51,7 @@ const EDIT: Record<string, Edit> = {
 
 /** A thousand copies of a database, one thing done to the log of each: how many are noticed, and by what. */
 export async function tamper(): Promise<Figure[]> {
-  const house = await openFullHouse();
+  const house = await openFullHouse(200);
   const copy = `${house.path}-tampered`;
   try {
     const choose = chooser(Number(process.env['BENCH_SEED'] ?? 1));
