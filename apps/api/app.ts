@@ -13,6 +13,7 @@ import { Contract } from './http/contract.js';
 import { Draining } from './http/draining.js';
 import { hideForeign } from './http/foreign.js';
 import { Gate } from './http/gate.js';
+import { refuseMethods } from './http/methods.js';
 import { observeRequests } from './http/observe.js';
 import { protectAnswers } from './http/protect.js';
 import { validateReads } from './http/written.js';
@@ -27,6 +28,8 @@ export async function createApp(house: House): Promise<NestFastifyApplication> {
     genReqId: (request: IncomingMessage) => requestId(request.headers),
     // Who comes while the process drains is answered by the draining hook, as a problem.
     return503OnClosing: false,
+    // `OPTIONS *`, which asks about no path: one that is not there, like any other.
+    rewriteUrl: ({ url = '/' }: IncomingMessage) => (url === '*' ? '/*' : url),
     frameworkErrors: refuseUrl,
     clientErrorHandler: refuseConnection,
     http: {
@@ -46,6 +49,7 @@ export async function createApp(house: House): Promise<NestFastifyApplication> {
   server.server.on('checkExpectation', refuseExpectation);
   protectAnswers(server);
   observeRequests(server, house);
+  const refuseOthers = refuseMethods(server);
   app.get(Draining).watch(server);
   new Admission(house.writer).watch(server);
   const gate = app.get(Gate);
@@ -66,5 +70,6 @@ export async function createApp(house: House): Promise<NestFastifyApplication> {
   // Who opens the address in a browser wants to see something.
   server.get('/', (_, reply) => reply.redirect('/docs'));
   await app.init();
+  refuseOthers();
   return app;
 }

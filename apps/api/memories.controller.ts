@@ -174,10 +174,14 @@ export class MemoriesController {
   /** Lets episodic memories fade that nobody has written for so many days; up to 1,000 at once, and all or none of them. */
   @Post('expire')
   @HttpCode(200)
-  async expire(@By() by: Caller, @Body() body: ExpireMemoriesBody): Promise<ExpiredBody> {
+  async expire(
+    @By() by: Caller,
+    @Body() body: ExpireMemoriesBody,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<ExpiredBody> {
     refuseIfMatch(by, 'Delete a memory at a version you saw: DELETE takes If-Match.');
-    const expired: ExpiredMemories = await this.commands.execute(new ExpireMemories(by, body));
-    return expired;
+    const expired: Written<ExpiredMemories> = await this.commands.execute(new ExpireMemories(by, body));
+    return answerWrite(reply, expired);
   }
 
   /** Writes memories from NDJSON: `namespace`, `key`, `value`, `memory_type`, `metadata`, `created_by`, `expires_at`. */

@@ -18,7 +18,7 @@ export const openCheckpoint = (note: string, verifiers: NoteVerifier[]): Checkpo
 export const readCheckpoint = (note: string): Checkpoint => parseCheckpoint(note.slice(0, note.indexOf('\n\n') + 1));
 
 function parseCheckpoint(text: string): Checkpoint {
-  const [, origin, size, root] = /^([^\n]+)\n(0|[1-9]\d{0,15})\n([A-Za-z0-9+/]{43}=)\n/.exec(text) ?? [];
+  const [, origin, size, root] = /^([^\n]+)\n(0|[1-9]\d{0,15})\n([A-Za-z0-9+/]{43}=)\n(?:[^\n]+\n)*$/.exec(text) ?? [];
   if (origin === undefined) throw new DomainError('invalid', 'not-readable', 'This is no checkpoint of a log.');
   return { origin, size: Number(size), root: Buffer.from(root!, 'base64') };
 }

@@ -21,6 +21,9 @@ const PKCS8 = Buffer.from('302e020100300506032b657004220420', 'hex');
 const SPKI = Buffer.from('302a300506032b6570032100', 'hex');
 /** Signatures of a note that are looked at; more are nobody's. */
 const MAX_SIGNATURES = 64;
+/** What no note holds, apart from the ends of its lines. */
+// oxlint-disable-next-line no-control-regex
+const CONTROL = /[\0-\x09\x0b-\x1f]/;
 
 export interface NoteVerifier {
   name: string;
@@ -102,7 +105,7 @@ interface NoteSignature {
 
 function parseNote(note: string): { text: string; signatures: NoteSignature[] } {
   const end = note.lastIndexOf('\n\n');
-  if (end < 0 || !note.endsWith('\n')) throw unreadable('signed note');
+  if (end < 0 || !note.endsWith('\n') || CONTROL.test(note)) throw unreadable('signed note');
   const lines = note.slice(end + 2, -1).split('\n');
   if (lines.length > MAX_SIGNATURES) throw unreadable('signed note');
   const signatures = lines.map((line) => {

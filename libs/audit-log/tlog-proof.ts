@@ -14,6 +14,8 @@ export interface TlogProof {
 const FIRST_LINE = 'c2sp.org/tlog-proof@v1';
 /** A tree of 2^63 leaves is no deeper. */
 const MAX_HASHES = 63;
+const BASE64 =
+  /^(?:[A-Za-z0-9+/]{4})+(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$|^[A-Za-z0-9+/]{2}(?:==|[A-Za-z0-9+/]=)$/;
 
 export function spellProof({ index, hashes, checkpoint, extra }: TlogProof): string {
   const lines = [FIRST_LINE];
@@ -27,6 +29,7 @@ export function parseProof(text: string): TlogProof {
   const [first, ...lines] = text.slice(0, end < 0 ? 0 : end).split('\n');
   if (first !== FIRST_LINE) throw unreadable(`its first line is not ${FIRST_LINE}`);
   const extra = lines[0]?.startsWith('extra ') === true ? lines.shift()!.slice('extra '.length) : undefined;
+  if (extra !== undefined && !BASE64.test(extra)) throw unreadable('its extra data are not base64');
   const [, index] = /^index (0|[1-9]\d{0,15})$/.exec(lines.shift() ?? '') ?? [];
   if (index === undefined) throw unreadable('it names no index');
   if (lines.length > MAX_HASHES || lines.some((line) => !/^[A-Za-z0-9+/]{43}=$/.test(line)))

@@ -262,7 +262,7 @@ export class ExpireMemoriesHandler implements ICommandHandler<ExpireMemories> {
     private readonly reads: ReadSide,
   ) {}
 
-  async execute({ by, input }: ExpireMemories): Promise<ExpiredMemories> {
+  async execute({ by, input }: ExpireMemories): Promise<Written<ExpiredMemories>> {
     const { memory_type, older_than_days, dry_run } = input;
     if (memory_type !== 'episodic') {
       const hint = 'Delete what should go: DELETE /v1/memories/{namespace}/{key}.';
@@ -272,10 +272,16 @@ export class ExpireMemoriesHandler implements ICommandHandler<ExpireMemories> {
     const found = await this.reads.scan(memoriesOfAge, { memory_type, until, limit: MOST_EXPIRED + 1 });
     const chosen = found.slice(0, MOST_EXPIRED);
     const more = found.length > chosen.length;
-    if (dry_run) return { ids: chosen.map(({ id }) => id), dry_run, more };
-    const { results } = await this.log.execute({ caller: by, steps: chosen.map((one) => expire(one, 'age')) });
-    const positions = results.flatMap((result) => (result as Decision).events.map(({ position }) => position));
-    return { ids: this.reads.point(entriesOf, positions), dry_run, more };
+    if (dry_run) {
+      const ids = chosen.map(({ id }) => id);
+      const { position } = await this.log.head();
+      return { value: { ids, dry_run, more }, version: ids.length, position, repeated: false };
+    }
+    const answer = await this.log.execute({ caller: by, steps: chosen.map((one) => expire(one, 'age')) });
+    const positions = answer.results.flatMap((result) => (result as Decision).events.map(({ position }) => position));
+    const ids = this.reads.point(entriesOf, positions);
+    const { position, replayed: repeated } = answer;
+    return { value: { ids, dry_run, more }, version: ids.length, position, repeated };
   }
 }
 

@@ -139,17 +139,31 @@ const FRAMING: Attack[] = [
 ];
 
 const METHODS: Attack[] = [
-  ...['TRACE', 'OPTIONS', 'PATCH', 'PROPFIND', 'SEARCH', 'LOCK'].map((method) =>
-    get(`the method ${method}`, '/v1/memories', { ...absent, method }),
+  ...['TRACE', 'OPTIONS', 'PATCH', 'DELETE'].map((method) =>
+    get(`the method ${method}`, '/v1/memories', { status: 405, code: 'method-not-allowed', method }),
   ),
+  ...['PROPFIND', 'SEARCH', 'LOCK', 'CONNECT'].map((method) =>
+    get(`the method ${method}`, '/v1/memories', { status: 501, code: 'method-not-implemented', method }),
+  ),
+  get('a method of another path', '/v1/nothing', { ...absent, method: 'DELETE' }),
+  get('a tunnel', '169.254.169.254:80', { status: 501, code: 'method-not-implemented', method: 'CONNECT' }),
   send(
     'another method in a header',
     'POST',
     '/v1/memories/user:victim/k',
     {},
-    { ...absent, headers: ['X-HTTP-Method-Override: DELETE'] },
+    { status: 405, code: 'method-not-allowed', headers: ['X-HTTP-Method-Override: DELETE'] },
   ),
-  send('another method in the query', 'POST', '/v1/memories/user:victim/k?_method=DELETE', {}, absent),
+  send(
+    'another method in the query',
+    'POST',
+    '/v1/memories/user:victim/k?_method=DELETE',
+    {},
+    {
+      status: 405,
+      code: 'method-not-allowed',
+    },
+  ),
 ];
 
 const HEADERS: Attack[] = [

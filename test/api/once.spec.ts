@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { expectProblem } from '../support/problem.js';
 import { client, startServer, type TestServer } from '../support/server.js';
+import { until } from '../support/until.js';
 
 /** A request that writes: what has to be there before it, and another body for the same route. */
 interface Write {
@@ -313,6 +314,22 @@ describe('A write that is sent twice', () => {
   });
 
   it('R-A3 is done once where its path comes from an answer', async () => {
+    for (const name of ['a', 'b'])
+      await api.put(`/v1/memories/user:twins:${name}/k`).send({ value: { name } }).expect(201);
+    const run = await api
+      .post('/v1/memories/consolidate')
+      .send({ namespace_prefix: 'user:twins', strategy: 'manual' })
+      .expect(202);
+    await until('the conflicts are found', async () => {
+      const { body } = await api.get(`/v1/operations/${run.body.id as string}`).expect(200);
+      return body.status === 'succeeded';
+    });
+    const { body } = await api.get('/v1/memories/conflicts?namespace_prefix=user:twins').expect(200);
+    await twice('POST /v1/memories/conflicts/{id}/resolve', {
+      path: `/v1/memories/conflicts/${(body.items as { id: string }[])[0]!.id}/resolve`,
+      body: { strategy: 'merge' },
+      other: { strategy: 'keep_all' },
+    });
     const document = await api.put('/v1/documents').send({ file_path: 'gone.md', content: 'a' }).expect(201);
     await twice('DELETE /v1/documents/{id}', { path: `/v1/documents/${document.body.id as number}` });
     await api

@@ -137,6 +137,8 @@ describe('Retention', () => {
       expect((await expire({ dry_run: true })).body).toEqual({ ids, dry_run: true, more: false });
       const first = await expire({}, { 'idempotency-key': 'expire-1' });
       expect([first.status, first.body]).toEqual([200, { ids, dry_run: false, more: false }]);
+      const { position } = (await api().get('/v1/audit/head')).body as { position: number };
+      expect(first.headers).toMatchObject({ etag: '"2"', 'x-position': String(position) });
       expect((await expire({}, { 'idempotency-key': 'expire-1' })).body).toEqual(first.body);
       expect((await expire({})).body).toEqual({ ids: [], dry_run: false, more: false });
       expectProblem(await api().get('/v1/memories/user:aged/old'), 404);

@@ -99,3 +99,82 @@ function converse(
     });
   });
 }
+
+export interface Offered {
+  /** What was let in and done: per second, and its latency in milliseconds. */
+  rate: number;
+  p50: number;
+  p99: number;
+  sent: number;
+  /** Answers by status; `broken` are connections that ended without one. */
+  statuses: Record<string, number>;
+}
+
+interface Wire {
+  socket: Socket;
+  sent: number;
+  received: string;
+  busy: boolean;
+}
+
+/**
+ * Offers so many requests a second, whether the server keeps up or not: who is not answered does not hold up the next
+ * one, as with users who do not know of each other.
+ */
+export async function offer(
+  url: string,
+  request: RequestText,
+  { rate, seconds }: { rate: number; seconds: number },
+): Promise<Offered> {
+  const { hostname, port } = new URL(url);
+  const idle: Wire[] = [];
+  const wires: Wire[] = [];
+  const latencies: number[] = [];
+  const statuses: Record<string, number> = {};
+  const count = (status: string): number => (statuses[status] = (statuses[status] ?? 0) + 1);
+  const open = (): Wire => {
+    const wire: Wire = { socket: connect(Number(port), hostname).setNoDelay(), sent: 0, received: '', busy: false };
+    wire.socket.setEncoding('latin1');
+    wire.socket.on('data', (chunk) => receive(wire, chunk as unknown as string));
+    wire.socket.on('error', () => wire.socket.destroy());
+    wire.socket.on('close', () => {
+      if (wire.busy) count('broken');
+      wire.busy = false;
+    });
+    wires.push(wire);
+    return wire;
+  };
+  const receive = (wire: Wire, chunk: string): void => {
+    wire.received += chunk;
+    const head = wire.received.indexOf('\r\n\r\n');
+    if (head < 0) return;
+    const length = Number(/content-length: (\d+)/i.exec(wire.received.slice(0, head))?.[1] ?? 0);
+    if (wire.received.length < head + 4 + length) return;
+    const status = wire.received.slice(9, 12);
+    wire.received = '';
+    wire.busy = false;
+    count(status);
+    if (status.startsWith('2')) latencies.push(performance.now() - wire.sent);
+    idle.push(wire);
+  };
+  const begin = performance.now();
+  let sent = 0;
+  while (performance.now() - begin < seconds * 1000) {
+    const due = Math.floor(((performance.now() - begin) / 1000) * rate);
+    for (; sent < due; sent++) {
+      const wire = idle.findLast(({ socket }) => !socket.destroyed) ?? open();
+      if (idle.at(-1) === wire) idle.pop();
+      else idle.length = 0;
+      wire.busy = true;
+      wire.sent = performance.now();
+      wire.socket.write(request());
+    }
+    await new Promise((resolve) => setTimeout(resolve, 2));
+  }
+  while (wires.some(({ busy }) => busy)) await new Promise((resolve) => setTimeout(resolve, 10));
+  const done = latencies.length / ((performance.now() - begin) / 1000);
+  for (const { socket } of wires) socket.destroy();
+  latencies.sort((a, b) => a - b);
+  const at = (q: number): number => latencies[Math.floor(latencies.length * q)] ?? Number.NaN;
+  return { rate: done, p50: at(0.5), p99: at(0.99), sent, statuses };
+}

@@ -10,8 +10,11 @@ import { integrity } from './integrity.bench.js';
 import { load } from './load.bench.js';
 import { locomo } from './locomo.bench.js';
 import { power } from './power.bench.js';
+import { overload } from './overload.bench.js';
+import { proofs } from './proofs.bench.js';
 import { reads } from './reads.bench.js';
 import { print, type Figure } from './report.js';
+import { tamper } from './tamper.bench.js';
 import { tasks } from './tasks.bench.js';
 import { soak } from './soak.bench.js';
 import { targets } from './targets.bench.js';
@@ -24,14 +27,17 @@ const parts: Record<string, [title: string, run: () => Promise<Figure[]>]> = {
   targets: ['Targets', targets],
   writes: ['Writes', writes],
   reads: ['Reads', reads],
+  overload: ['Twice the load that it can take', overload],
   context: ['Context', context],
   bulk: ['Bulk, growth and memory', bulk],
   rebuild: ['Rebuilding', rebuilding],
   audit: ['Audit', audit],
+  proofs: ['Proofs', proofs],
   backup: ['Backup and restore', backup],
   crashes: ['Crashes', crashes],
   power: ['Power cuts', power],
   integrity: ['Integrity', integrity],
+  tamper: ['Tampering', tamper],
   embedding: ['Embedding beside writes', embedding],
   documents: ['Documents', documents],
   tasks: ['Claims', tasks],

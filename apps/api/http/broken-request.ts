@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { STATUS_CODES, type IncomingMessage, type ServerResponse } from 'node:http';
+import { HttpException } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { PROBLEM_TYPE, problemOf } from './problem.js';
 
@@ -31,8 +32,13 @@ const CAUSES: Record<string, [number, string]> = {
 export function refuseConnection(error: Error & { code?: string }, socket: Socket): void {
   if (error.code === 'ECONNRESET' || socket.destroyed || !socket.writable) return;
   const [statusCode, message] = CAUSES[error.code ?? ''] ?? [400, 'This is not a request that can be read.'];
+  refuse(socket, statusCode, message);
+}
+
+/** Answers on a socket that no request goes with, and closes it. */
+export function refuse(socket: Socket, statusCode: number, message: string): void {
   const id = randomUUID();
-  const text = JSON.stringify(problemOf({ statusCode, message }, { id, url: '' }).body);
+  const text = JSON.stringify(problemOf(new HttpException(message, statusCode), { id, url: '' }).body);
   socket.end(
     `HTTP/1.1 ${statusCode} ${STATUS_CODES[statusCode]}\r\ncontent-type: ${PROBLEM_TYPE}\r\nx-content-type-options: nosniff\r\n` +
       `x-request-id: ${id}\r\ncontent-length: ${Buffer.byteLength(text)}\r\nconnection: close\r\n\r\n${text}`,

@@ -1,4 +1,4 @@
-import { Catch, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
+import { Catch, HttpException, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { DomainError } from '#kernel';
 import { Log, Metrics } from '#telemetry';
@@ -18,7 +18,7 @@ export class ProblemFilter implements ExceptionFilter {
     const reply = http.getResponse<FastifyReply>();
     const { status, code, headers, body } = problemOf(error, request);
     // A refusal that was meant, while draining or with a full disk, is no failure of the program.
-    if (status > 500 && error instanceof DomainError)
+    if (status > 500 && (error instanceof DomainError || error instanceof HttpException))
       this.log.warn('request-refused', { request_id: request.id, code });
     else if (status >= 500) this.log.error('request-failed', error, { request_id: request.id, code });
     this.metrics.errors.inc({ code });

@@ -82,6 +82,7 @@ const CODES: Record<number, string> = {
   414: 'uri-too-long',
   415: 'unsupported-media-type',
   431: 'headers-too-large',
+  501: 'method-not-implemented',
 };
 
 /** Which part of the request a status of the HTTP server is about. */
