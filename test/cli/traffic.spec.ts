@@ -81,7 +81,7 @@ describe('R-O6 abathur traffic', () => {
     await until('no more handles than before', () => handles() <= before, {
       instead: () => ({ before, now: handles() }),
     });
-  });
+  }, 240_000);
 
   it('does not load another machine unless it is told to', async () => {
     const { code, err } = await abathur(['traffic', '--url', 'http://192.0.2.1:8000', '--for', '1s']);

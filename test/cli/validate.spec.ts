@@ -94,7 +94,7 @@ describe('R-O7 abathur validate', () => {
     ]);
     expect(again.code).toBe(1);
     expect(JSON.parse(again.out)).toEqual(report);
-  });
+  }, 240_000);
 
   it('does not write over the record of another watch, and says when nobody is there', async () => {
     const out = temporaryDirectory();
