@@ -165,5 +165,5 @@ describe('Commands that pages show', () => {
   it('are known, with their options', async () => {
     const judged = await Promise.all(shown.map(async (one) => ({ ...one, wrong: await wrong(one.command) })));
     expect(judged.filter((one) => one.wrong !== undefined)).toEqual([]);
-  });
+  }, 240_000);
 });

@@ -76,7 +76,7 @@ function notSeen(tally: Tally, alerting: Alerting | null): string[] {
       : []),
     ...(alerting === null
       ? [
-          'Alerts as Prometheus fires and delivers them: no --prometheus was given. `npm run test:ops` proves that each fires, arrives and resolves.',
+          'Alerts as Prometheus fires and delivers them: no --prometheus was given. `npm run test:ops` tries them on a real Prometheus and Alertmanager.',
         ]
       : []),
     ...(counters['cache_all'] === undefined ? ['Hits of caches: the deployment does not export them.'] : []),
