@@ -1,8 +1,9 @@
-import { mkdirSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import Sqlite from 'better-sqlite3';
 import * as sqliteVec from 'sqlite-vec';
 import { DomainError } from '#kernel';
+import { makeDirectory } from './disk.js';
 import type { Sql } from './sql.js';
 import { finishSwap } from './swap.js';
 
@@ -75,6 +76,18 @@ export class Database implements Reader {
       throw notADatabase(path, error);
     }
     return new Database(connection, path);
+  }
+
+  /** Opens the file once more and reads its head, as whoever comes next would; throws when that cannot be done. */
+  static probe(path: string): void {
+    const connection = connect(path, true);
+    try {
+      connection.pragma('schema_version');
+    } catch (error) {
+      throw notADatabase(path, error);
+    } finally {
+      connection.close();
+    }
   }
 
   one<Row>({ text, params }: Sql): Row | undefined {
@@ -188,6 +201,8 @@ export const PRAGMAS = {
   recursive_triggers: 1,
   busy_timeout: 5000,
   wal_autocheckpoint: 1000,
+  // What the write-ahead log has grown to while somebody read for long is given back when it begins anew.
+  journal_size_limit: 64 * 1024 * 1024,
   cache_size: -64000,
   temp_store: 2,
   mmap_size: 268435456,
@@ -231,7 +246,7 @@ function refuseOldSqlite(connection: Sqlite.Database): void {
 
 function connect(path: string, readonly: boolean): Sqlite.Database {
   try {
-    if (!readonly && path !== ':memory:' && path !== '') mkdirSync(dirname(path), { recursive: true });
+    if (!readonly && path !== ':memory:' && path !== '') makeDirectory(dirname(path));
     // The timeout is set by the driver before its first statement: switching to WAL must already wait its turn.
     return new Sqlite(path, { readonly, fileMustExist: readonly, timeout: 5000 });
   } catch (error) {
@@ -239,7 +254,16 @@ function connect(path: string, readonly: boolean): Sqlite.Database {
   }
 }
 
-const CANNOT_OPEN = ['SQLITE_CANTOPEN', 'SQLITE_CANTOPEN_ISDIR', 'EACCES', 'EEXIST', 'ENOTDIR', 'EPERM', 'EROFS'];
+const CANNOT_OPEN = [
+  'SQLITE_CANTOPEN',
+  'SQLITE_CANTOPEN_ISDIR',
+  'EACCES',
+  'EEXIST',
+  'ENOENT',
+  'ENOTDIR',
+  'EPERM',
+  'EROFS',
+];
 
 /** What is wrong with the file, for the operator who named it. */
 export function notADatabase(path: string, error: unknown): unknown {

@@ -10,7 +10,7 @@ export {
   type RunResult,
   type Synchronous,
 } from './database.js';
-export { diskOf, megabytes, saysFull, type Disk } from './disk.js';
+export { diskOf, makeDirectory, megabytes, saysFull, takesNoWrites, type Disk } from './disk.js';
 export { fileId } from './file-id.js';
 export { FileLock, lockOf } from './file-lock.js';
 export { compileFilter, type Field, type Filter } from './filter.js';
@@ -21,7 +21,9 @@ export { hostReads } from './reader-host.js';
 export { ReaderPool, type PoolOptions, type PoolStatus } from './reader-pool.js';
 export { ReadSide } from './read-side.js';
 export { defineRead, readRegistry, type AnyRead, type Read } from './reads.js';
+export type { OnRead } from './read-side.js';
 export { and, join, sql, type Sql, type SqlValue } from './sql.js';
+export { CHECKPOINT_RESULTS, WalWatch, walNews, type CheckpointResult, type WalNews, type WalState } from './wal.js';
 export { finishSwap, stagingOf, swapIn, sync } from './swap.js';
 export { makeIndex, missingIndexes, tableIndexes, type TableIndex } from './table-indexes.js';
 export { checkpoint, walStatus, type Checkpointed, type WalStatus } from './wal-status.js';

@@ -54,8 +54,6 @@ const MOST_WAITING = 1024;
 interface Lane {
   worker: Worker;
   job?: Job;
-  /** When it got that. */
-  begun: number;
   /** Whether it has said that it is there: one that has not may be the first of many that end at their start. */
   proven: boolean;
 }
@@ -74,13 +72,11 @@ export class ReaderPool {
   private closed = false;
   /** Readers that ended without an answer, one after the other. */
   private stillborn = 0;
+  private readonly full = new StopWatch();
   private pause: NodeJS.Timeout | undefined;
 
   /** Called with the seconds that each read waited for its reader. */
   onAcquired: (seconds: number) => void = () => undefined;
-
-  /** Called with the name of each read that was answered, and the milliseconds that its reader took. */
-  onRead: (read: string, milliseconds: number) => void = () => undefined;
 
   constructor(private readonly options: PoolOptions) {}
 
@@ -95,6 +91,16 @@ export class ReaderPool {
   /** How often a reader was started so far. */
   get started(): number {
     return this.starts;
+  }
+
+  /** How many readers have ended in a row before they had answered anything: each could not open the database. */
+  get failedInARow(): number {
+    return this.stillborn;
+  }
+
+  /** Seconds in which all readers there may be were busy, this very moment included. */
+  get exhaustedSeconds(): number {
+    return this.full.seconds;
   }
 
   run<Input, Answer>(read: Read<Input, Answer>, input: Input): Promise<Answer> {
@@ -129,7 +135,6 @@ export class ReaderPool {
     this.starts += 1;
     const lane: Lane = {
       proven: false,
-      begun: 0,
       worker: new Worker(this.options.script, { workerData: this.options.workerData, resourceLimits: SMALL }),
     };
     lane.worker.unref();
@@ -144,7 +149,7 @@ export class ReaderPool {
     clearTimeout(job.timer);
     this.onAcquired((performance.now() - job.queued) / 1000);
     lane.job = job;
-    lane.begun = performance.now();
+    this.full.run(this.isFull);
     lane.worker.ref();
     lane.worker.postMessage(job.request);
   }
@@ -153,13 +158,13 @@ export class ReaderPool {
     lane.proven = true;
     this.stillborn = 0;
     if (reply.id === HERE.id) return this.welcome(lane);
-    const { job, begun } = lane;
+    const { job } = lane;
     lane.job = undefined;
     lane.worker.unref();
     const next = this.take();
     if (next !== undefined) this.start(lane, next);
+    else this.full.run(this.isFull);
     if (job === undefined) return;
-    this.onRead(job.request.read, performance.now() - begun);
     if ('answer' in reply) job.resolve(reply.answer);
     else
       job.reject(
@@ -177,6 +182,7 @@ export class ReaderPool {
     const index = this.lanes.indexOf(lane);
     if (index < 0 || this.closed) return;
     this.lanes.splice(index, 1);
+    this.full.run(this.isFull);
     lane.job?.reject(error);
     if (lane.proven) return this.refill();
     this.stillborn += 1;
@@ -224,6 +230,10 @@ export class ReaderPool {
     return this.lanes.some(({ proven }) => proven);
   }
 
+  private get isFull(): boolean {
+    return this.lanes.length >= this.options.max && this.lanes.every(({ job }) => job !== undefined);
+  }
+
   private take(): Job | undefined {
     const job = this.queue.shift();
     if (job !== undefined) clearTimeout(job.timer);
@@ -240,6 +250,24 @@ export class ReaderPool {
     const index = this.queue.indexOf(job);
     if (index >= 0) this.queue.splice(index, 1);
     answer();
+  }
+}
+
+/** Adds up the time for which something holds. */
+class StopWatch {
+  private elapsed = 0;
+  private since: number | undefined;
+
+  get seconds(): number {
+    return (this.elapsed + (this.since === undefined ? 0 : performance.now() - this.since)) / 1000;
+  }
+
+  run(holds: boolean): void {
+    if (holds) this.since ??= performance.now();
+    else if (this.since !== undefined) {
+      this.elapsed += performance.now() - this.since;
+      this.since = undefined;
+    }
   }
 }
 
