@@ -3,10 +3,14 @@ import { once } from 'node:events';
 import { appendFileSync, chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import { dirname, join } from 'node:path';
+import { jest } from '@jest/globals';
 import { CLI } from './cli.js';
 import { missingIn, Runbook, type Block } from './runbook.js';
 import { freePort, startServer, temporaryDirectory, type TestServer } from './server.js';
 import { until } from './until.js';
+
+// Each step of a page starts programs: on a busy machine that takes its time.
+jest.setTimeout(300_000);
 
 /** What stands in for a service that is not ours, when `systemctl` or another program is called for it. */
 export type StandIn = (words: string[]) => Promise<void> | void;

@@ -11,7 +11,7 @@ export const explain: Verb = {
   declare: (command) =>
     void takesFile(command)
       .argument('[read]', 'as the log line slow-read names it; without it, all names are listed')
-      .argument('[input]', 'what it is asked with, as JSON', '{}'),
+      .argument('[input]', 'what it is asked with, as JSON'),
   async run(call) {
     const [{ fileOf }, { reads }, { openToRead }, storage] = await Promise.all([
       import('../../database-file.js'),
@@ -19,7 +19,7 @@ export const explain: Verb = {
       import('../../target.js'),
       import('#storage'),
     ]);
-    const [name, input] = call.args as [string | undefined, string];
+    const [name, input = '{}'] = call.args as [string?, string?];
     const names = [...reads.keys()].toSorted();
     if (name === undefined) {
       answer(call, { reads: names }, `${names.join('\n')}\n`);
@@ -32,7 +32,7 @@ export const explain: Verb = {
     const database = openToRead(path);
     try {
       const asked: Asked[] = [];
-      const given = inputOf(input);
+      const given = inputOf(name, input);
       run(() => read.run(storage.recordingReader(database, asked), given), name);
       const statements = asked.map((each) => explained(database, each, storage));
       const scanned = statements.some(({ scans }) => scans.length > 0);
@@ -44,10 +44,11 @@ export const explain: Verb = {
   },
 };
 
-function inputOf(text: string): object {
+function inputOf(name: string, text: string): object {
   try {
-    // What most questions need and nobody at a terminal wants to say.
-    return { limit: 20, now: new Date().toISOString(), ...(JSON.parse(text) as object) };
+    // What questions need and nobody at a terminal wants to say.
+    const now = name.startsWith('memories.') ? { now: new Date().toISOString() } : {};
+    return { limit: 20, ...now, ...(JSON.parse(text) as object) };
   } catch {
     throw new Failure(
       EXIT.usage,
