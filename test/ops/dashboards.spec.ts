@@ -101,6 +101,15 @@ describe('R-O1 The dashboards', () => {
     expect(steps.length > 1 || !expected).toBe(true);
   });
 
+  it.each(panels)('%s stands in the guide with its metrics and its runbook', (name, { targets, links }) => {
+    const guide = readFileSync('docs/monitoring.md', 'utf8').split('\n');
+    const [, title] = name.split(' · ');
+    const row = guide.find((line) => line.startsWith(`| ${title} |`));
+    expect(row).toContain(links![0]!.url.split('/').at(-1));
+    for (const metric of targets.flatMap(({ expr }) => metricsIn(expr)))
+      expect(row).toContain(`\`${metric.replace(/_bucket$/, '')}\``);
+  });
+
   it('are provided to Grafana from where they lie', () => {
     const read = (path: string): unknown => load(readFileSync(`grafana/provisioning/${path}`, 'utf8'));
     expect(read('dashboards/abathur.yml')).toMatchObject({
