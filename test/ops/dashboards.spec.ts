@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { load } from 'js-yaml';
 import { dashboards, filledIn, metricsIn, misused, typesOf, type Panel } from '../support/ops/dashboards.js';
+import { switchJobsOff } from '../support/ops/jobs.js';
 import { SmallLoad } from '../support/ops/load.js';
 import { startPrometheus, type Prometheus } from '../support/ops/prometheus.js';
 import { startServer, temporaryDirectory, type TestServer } from '../support/server.js';
@@ -155,6 +156,7 @@ describe('R-O1 The dashboards of a product that is used', () => {
   async function start(directory: string, documents: string): Promise<string> {
     mkdirSync(documents, { recursive: true });
     server = await startServer({ ABATHUR_DOCUMENT_DIRS: documents, ABATHUR_EXTRACTION: 'off' }, directory);
+    await switchJobsOff(server);
     return server.url;
   }
 
