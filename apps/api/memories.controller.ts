@@ -40,6 +40,7 @@ import { SearchIds } from '#search';
 import { Metrics } from '#telemetry';
 import { asOfText } from './http/as-of.js';
 import { By } from './http/caller.js';
+import { Gate } from './http/gate.js';
 import { parseFilter } from './http/filter.js';
 import { ndjson } from './http/ndjson.js';
 import { observeSearch } from './http/observe-search.js';
@@ -78,6 +79,7 @@ export class MemoriesController {
     private readonly queries: QueryBus,
     private readonly metrics: Metrics,
     private readonly searchIds: SearchIds,
+    private readonly gate: Gate,
   ) {}
 
   /** Adds a memory; an address that is taken is refused. */
@@ -191,7 +193,9 @@ export class MemoriesController {
     if (!(request.body instanceof Readable))
       throw invalid('body', 'must be NDJSON', 'Send Content-Type: application/x-ndjson.');
     refuseIfMatch(by, 'Import without it: unchanged memories stay as they are.');
-    const { position, ...result } = await importMemories(request.body, by, this.commands);
+    const { position, ...result } = await importMemories(request.body, by, this.commands, (memory) =>
+      this.gate.checkMemory(request, memory),
+    );
     reply.header('x-position', String(position));
     return result;
   }

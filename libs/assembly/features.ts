@@ -9,6 +9,7 @@ import {
   type AnyUndoes,
   type Snapshots,
 } from '#audit-log';
+import { access } from '#access';
 import { documents, documentSearchable } from '#documents';
 import { jobs } from '#jobs';
 import { memories, memorySearchable } from '#memories';
@@ -34,6 +35,7 @@ const features: Feature[] = [
   documents,
   work,
   jobs,
+  access,
   search([memorySearchable, documentSearchable]),
   contexts,
   erasures,

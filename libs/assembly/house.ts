@@ -1,4 +1,5 @@
 import { basename, dirname, extname, join } from 'node:path';
+import { ApiKeys, pepperIn } from '#access';
 import { LogKeys, LogSigner, SqliteAuditLog, WriterClient } from '#audit-log';
 import { Backups } from '#backup';
 import { FolderSync, foldersOf } from '#documents';
@@ -6,7 +7,7 @@ import { Jobs } from '#jobs';
 import { Operations } from '#operations';
 import { Meaning, OllamaChat, SearchIds, searchIdKey, watchedEmbedder } from '#search';
 import { DomainError } from '#kernel';
-import { Database, FileLock, lockOf, migrate, readMigrations, ReadSide } from '#storage';
+import { Database, FileLock, lockOf, migrate, readMigrations, ReadSide, takesNoWrites } from '#storage';
 import { Log, Metrics } from '#telemetry';
 import { BACKUP_PROCESS, takeOptions } from './backup.js';
 import { systemCaller } from './caller.js';
@@ -27,15 +28,17 @@ export type { House } from './open-house.js';
 /** Migrates, then opens: the main thread's reading connection, the reader threads and the writer thread. */
 export async function openHouse(config: Config): Promise<House> {
   const { ABATHUR_DB_PATH: path, ABATHUR_DB_SYNCHRONOUS: synchronous } = config;
+  const walAutocheckpoint = config.ABATHUR_DB_WAL_AUTOCHECKPOINT;
   const log = Log.create(config.ABATHUR_LOG_LEVEL);
   const metrics = new Metrics(VERSION);
   const presence = enter(path);
   migrateFile(config);
   tidyRebuilds(path);
-  const db = Database.open({ path, readonly: true, synchronous });
+  const db = Database.open({ path, readonly: true, synchronous, walAutocheckpoint });
   const writer = new WriterClient(new URL('./writer.thread.js', import.meta.url), {
     path,
     synchronous,
+    walAutocheckpoint,
     episodicTtlDays: config.ABATHUR_EPISODIC_TTL_DAYS,
   });
   const pool = openReaders(config);
@@ -55,8 +58,8 @@ export async function openHouse(config: Config): Promise<House> {
     (error) => log.warn('search-degraded', { reason: (error as Error).message }),
   );
   const auditLog = new SqliteAuditLog(db, catalog, writer);
-  const keys = new LogKeys(signingDirectory(config));
-  keys.create();
+  const logKeys = new LogKeys(signingDirectory(config));
+  logKeys.create();
   const folders = new FolderSync({
     folders: foldersOf(config.ABATHUR_DOCUMENT_DIRS),
     log: auditLog,
@@ -67,7 +70,7 @@ export async function openHouse(config: Config): Promise<House> {
   const operations = new Operations(auditLog, reads, observeOperations(metrics, log));
   const rebuilds = new Rebuilds({ path, synchronous }, auditLog, reads, writer, operations);
   const backups = new Backups(BACKUP_PROCESS, takeOptions(config, 'manual'));
-  const signer = new LogSigner(keys, reads, auditLog);
+  const signer = new LogSigner(logKeys, reads, auditLog);
   const erasures = new Erasures({
     file: { path, synchronous },
     backupDirectory: config.ABATHUR_BACKUP_DIR,
@@ -93,6 +96,7 @@ export async function openHouse(config: Config): Promise<House> {
     writer,
     auditLog,
     signer,
+    keys: new ApiKeys(auditLog, reads, pepperIn(signingDirectory(config)), keyEnvironment(config)),
     folders,
     operations,
     rebuilds,
@@ -116,6 +120,7 @@ export async function openHouse(config: Config): Promise<House> {
       await pool.close();
       db.close();
       await writer.close();
+      integrity.release();
       presence.release();
       log.flush();
     },
@@ -134,15 +139,27 @@ function enter(path: string): FileLock {
     Database.open({ path }).close();
     throw error;
   }
+  refuseReadOnly(path);
   if (presence !== undefined) return presence;
   throw new DomainError('unavailable', 'database-being-restored', `${path} is being restored.`, {
     hint: 'Start again when that is done.',
   });
 }
 
+/** A disk that takes no writes any more may still have let the lock be taken. */
+function refuseReadOnly(path: string): void {
+  if (!takesNoWrites(path)) return;
+  throw new DomainError('unavailable', 'cannot-open-database', `The file system of ${path} takes no writes.`, {
+    hint: 'Look at its disk, and how it is mounted: a system lets nobody write any more where a disk reports errors.',
+  });
+}
+
 /** Where the keys of this file's log are. */
 export const signingDirectory = ({ ABATHUR_DB_PATH: path, ABATHUR_SIGNING_DIR: directory }: Config): string =>
   directory || join(dirname(path), `${basename(path, extname(path))}-signing`);
+
+/** What a key says that it is for. */
+export const keyEnvironment = ({ NODE_ENV }: Config): string => (NODE_ENV === 'production' ? 'live' : 'test');
 
 /** Brings the file's schema up to date; returns what was applied. */
 export function migrateFile({ ABATHUR_DB_PATH: path, ABATHUR_DB_SYNCHRONOUS: synchronous }: Config): string[] {

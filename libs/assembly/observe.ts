@@ -77,7 +77,7 @@ function observeWriter({ metrics, writer }: House): void {
 }
 
 /** Reads that somebody waits for: the background asks around by itself, and would drown them. */
-function observeReads({ metrics, reads }: House): void {
+function observeReads({ metrics, reads, log, config: { ABATHUR_SLOW_READ_MS: longest } }: House): void {
   const places = {
     point: new Map<string, (seconds: number) => void>(),
     scan: new Map<string, (seconds: number) => void>(),
@@ -86,6 +86,9 @@ function observeReads({ metrics, reads }: House): void {
     let place = places[kind].get(read);
     if (place === undefined) places[kind].set(read, (place = metrics.queryDuration.labels({ kind, read })));
     place(seconds);
+    // By name only: what was asked with may be somebody's.
+    const milliseconds = Math.round(seconds * 1000);
+    if (longest > 0 && milliseconds > longest) log.warn('slow-read', { read, milliseconds });
   }) satisfies OnRead;
 }
 

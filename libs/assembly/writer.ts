@@ -58,6 +58,7 @@ export function assembleWriter(db: Database, { episodicTtlDays = 90 }: HouseRule
     (known) => tally?.load(known),
   );
   db.transaction(() => projections.register(new Date().toISOString()));
+  fill(projections);
   return new Writer(db, log, transactor, {
     onBegin: () => {
       tally?.begin();
@@ -77,6 +78,13 @@ export function assembleWriter(db: Database, { episodicTtlDays = 90 }: HouseRule
       'retry-parked-events': (input) => {
         const { name, time } = input as { name: string; time: string };
         return projections.retryParked(
+          projectors.find((projector) => projector.name === name)!,
+          time,
+        );
+      },
+      'leave-event-aside': (input) => {
+        const { name, time } = input as { name: string; time: string };
+        return projections.leaveAside(
           projectors.find((projector) => projector.name === name)!,
           time,
         );
@@ -115,4 +123,13 @@ export function assembleWriter(db: Database, { episodicTtlDays = 90 }: HouseRule
       },
     },
   });
+}
+
+/** What cannot be filled is told to whoever writes next, who finds it as it is: until then reads go on. */
+function fill(projections: Projections): void {
+  try {
+    projections.fill();
+  } catch {
+    return;
+  }
 }

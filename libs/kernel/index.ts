@@ -1,4 +1,4 @@
-export type { Caller, Visibility } from './caller.js';
+export { SHOWN_BY, speakerOf, type Caller, type Visibility } from './caller.js';
 export { decodeCursor, encodeCursor, toPage, type CursorKeys, type Page } from './cursor.js';
 export type { AnyDecider, Decider, DecisionContext } from './decider.js';
 export {
