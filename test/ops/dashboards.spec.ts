@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { load } from 'js-yaml';
 import { dashboards, filledIn, metricsIn, misused, typesOf, type Panel } from '../support/ops/dashboards.js';
+import { switchJobsOff } from '../support/ops/jobs.js';
 import { SmallLoad } from '../support/ops/load.js';
 import { startPrometheus, type Prometheus } from '../support/ops/prometheus.js';
 import { startServer, temporaryDirectory, type TestServer } from '../support/server.js';
@@ -101,6 +102,15 @@ describe('R-O1 The dashboards', () => {
     expect(steps.length > 1 || !expected).toBe(true);
   });
 
+  it.each(panels)('%s stands in the guide with its metrics and its runbook', (name, { targets, links }) => {
+    const guide = readFileSync('docs/monitoring.md', 'utf8').split('\n');
+    const [, title] = name.split(' · ');
+    const row = guide.find((line) => line.startsWith(`| ${title} |`));
+    expect(row).toContain(links![0]!.url.split('/').at(-1));
+    for (const metric of targets.flatMap(({ expr }) => metricsIn(expr)))
+      expect(row).toContain(`\`${metric.replace(/_bucket$/, '')}\``);
+  });
+
   it('are provided to Grafana from where they lie', () => {
     const read = (path: string): unknown => load(readFileSync(`grafana/provisioning/${path}`, 'utf8'));
     expect(read('dashboards/abathur.yml')).toMatchObject({
@@ -146,6 +156,7 @@ describe('R-O1 The dashboards of a product that is used', () => {
   async function start(directory: string, documents: string): Promise<string> {
     mkdirSync(documents, { recursive: true });
     server = await startServer({ ABATHUR_DOCUMENT_DIRS: documents, ABATHUR_EXTRACTION: 'off' }, directory);
+    await switchJobsOff(server);
     return server.url;
   }
 

@@ -51,6 +51,16 @@ describe('R-O2 The alert rules', () => {
     expect([times('critical'), times('warning'), times('info')]).toEqual([5, 5, 3]);
   });
 
+  it('are all in the guide, each with its runbook', () => {
+    const guide = readFileSync('docs/monitoring.md', 'utf8');
+    for (const { alert, annotations } of all) {
+      const page = annotations['runbook_url']!.split('/').at(-1)!;
+      expect(guide.split('\n')).toContainEqual(
+        expect.stringMatching(new RegExp(`^\\| ${alert} \\|.*/${page}\\) \\|$`)),
+      );
+    }
+  });
+
   it('have names of their own', () => {
     expect(new Set(all.map(({ alert }) => alert)).size).toBe(all.length);
   });
