@@ -32,9 +32,9 @@ export async function crashes(): Promise<Figure[]> {
     const writing = Array.from({ length: 16 }, (_, lane) => writeUntilDeath(url, `${round}-${lane}`, acknowledged));
     // After so many answers, not after so long: on a busy machine a life would else end before it has begun.
     const enough = acknowledged.length + 1 + Math.floor(Math.random() * 100);
-    let refused = false;
-    void Promise.all(writing).then(() => (refused = true));
-    while (acknowledged.length < enough && !refused) await new Promise((resolve) => setTimeout(resolve, 1));
+    const lanes = { open: true };
+    void Promise.all(writing).then(() => (lanes.open = false));
+    while (acknowledged.length < enough && lanes.open) await new Promise((resolve) => setTimeout(resolve, 1));
     child.kill('SIGKILL');
     await once(child, 'exit');
     await Promise.all(writing);

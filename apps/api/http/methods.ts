@@ -38,7 +38,7 @@ export function refuseMethods(server: FastifyInstance): () => void {
       };
       // Before its body is read: whatever it says, nobody wants it.
       const method = METHODS.filter((one) => !methods.has(one));
-      server.route({ method, url, onRequest: refused, handler: refused });
+      server.route({ method, url, config: { isRefusal: true }, onRequest: refused, handler: refused });
     }
   };
 }
