@@ -70,18 +70,12 @@ describe('Health, and HTTP at its edges', () => {
 
   it.each([
     ['GET', '/v1/nowhere'],
-    ['POST', '/'],
     ['GET', '/v1'],
     ['GET', '/v1/sessions/'],
     ['GET', '/v1//sessions'],
     ['GET', '/V1/sessions'],
     ['GET', '/v1/sessions/a/b/c'],
     ['POST', '/v1/nowhere'],
-    ['PATCH', '/v1/sessions/a'],
-    ['DELETE', '/v1/sessions'],
-    ['PUT', '/v1/memories'],
-    ['OPTIONS', '/v1/memories'],
-    ['TRACE', '/v1/memories'],
   ])('R-O8 answers %s %s with a problem', async (method, path) => {
     const answer = await new Promise<object>((resolve, reject) => {
       request({ port: server.port, host: '127.0.0.1', method, path }, (response) => {
