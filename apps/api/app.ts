@@ -61,7 +61,7 @@ export async function createApp(house: House): Promise<NestFastifyApplication> {
     contract.check(request);
     gate.check(request);
   });
-  hideForeign(server);
+  hideForeign(server, gate.owners);
   SwaggerModule.setup('docs', app, contract.document, {
     customSiteTitle: 'Abathur Memory',
     jsonDocumentUrl: 'openapi.json',

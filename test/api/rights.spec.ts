@@ -445,6 +445,32 @@ describe('T1 R-A7 Who may do what', () => {
     expect(whole['published_from']).toMatchObject({ namespace: 'session:s-bob:notes' });
   });
 
+  it('hides from an app’s readers in whose session it was written, and nothing of what somebody wrote', async () => {
+    const url = '/v1/memories/app:cafe:written/note';
+    const value = { session_id: 's-bob', published_from: { namespace: 'user:x' }, consolidated_into: 7 };
+    expect((await as('service', 'PUT', url, { value, session_id: 's-bob' })).status).toBe(201);
+    expect((await as('agent', 'GET', url)).body).toMatchObject({ value, session_id: null, task_id: null });
+    expect((await as('service', 'GET', url)).body).toMatchObject({ value, session_id: 's-bob' });
+    const mine = { value, session_id: 's-alice' };
+    expect((await as('agent', 'PUT', '/v1/memories/user:alice:notes/w', mine)).body).toMatchObject(mine);
+  });
+
+  it('tells of a session id that is somebody else’s as of one’s own, and takes none that could name another’s memories', async () => {
+    const open = async (session_id: string) => {
+      const { status, body } = await as('agent', 'POST', '/v1/sessions', {
+        session_id,
+        app_name: 'cafe',
+        user_id: 'alice',
+      });
+      return [status, body['code'], String(body['detail']).replaceAll(session_id, '…')];
+    };
+    expect(await open('s-mallory')).toEqual(await open('s-alice'));
+    expect(await open('s-alice')).toEqual([409, 'session-exists', 'Session … exists already.']);
+    expect(await open('s-alice:notes')).toEqual([400, 'invalid-request', 'session_id: holds a colon']);
+    const forked = await as('agent', 'POST', '/v1/sessions/s-alice/fork', { session_id: 's-alice:notes' });
+    expect([forked.status, forked.body['code']]).toEqual([400, 'invalid-request']);
+  });
+
   it('R-A1 shows nobody but who looks into it what is in quarantine', async () => {
     for (const [method, path, body] of [
       ['GET', '/v1/memories?include_quarantined=true', undefined],

@@ -1,43 +1,83 @@
 import type { FastifyInstance } from 'fastify';
-import { judge, type Principal } from '#access';
+import { judge, type Principal, type Scope } from '#access';
+import type { Owners } from './route-rights.js';
 
 /** Fields of a memory that say from or into which others it was made. */
 const ADDRESSES = ['published_from', 'consolidated_from', 'consolidated_into'];
+/** What clients have written themselves: whatever its fields are called, it is given back as it was. */
+const CONTENT = ['value', 'metadata', 'content', 'state', 'state_delta'];
 
 /**
- * Takes out of answers where a memory came from and went to, as far as whoever asks has no right to know of it: what an app
- * shares may have been made of what a session alone knew.
+ * Takes out of answers where a memory came from, where it went to and in which session it was written, as far as whoever
+ * asks has no right to know of it: what an app shares may have been made of what a session alone knew.
  */
-export function hideForeign(server: FastifyInstance): void {
-  server.addHook('preSerialization', async ({ holder }, _, payload) =>
-    holder === undefined || isUnbound(holder.principal) ? payload : withoutForeign(payload, holder.principal),
-  );
+export function hideForeign(server: FastifyInstance, owners: Pick<Owners, 'session'>): void {
+  server.addHook('preSerialization', async ({ holder }, _, payload) => {
+    if (holder === undefined || isUnbound(holder.principal)) return payload;
+    return new Sight(holder.principal, owners).shown(payload);
+  });
 }
 
 const isUnbound = ({ role }: Principal): boolean => role === 'operator' || role === 'auditor';
 
-function withoutForeign(value: unknown, who: Principal): unknown {
-  if (Array.isArray(value)) return value.map((item) => withoutForeign(item, who));
-  if (typeof value !== 'object' || value === null || Object.getPrototypeOf(value) !== Object.prototype) return value;
-  return Object.fromEntries(
-    Object.entries(value).map(([name, inner]) => [
-      name,
-      ADDRESSES.includes(name) ? seen(inner, who) : withoutForeign(inner, who),
-    ]),
-  );
+/** What somebody may know of, for one answer. */
+class Sight {
+  private readonly sessions = new Map<string, boolean>();
+
+  constructor(
+    private readonly who: Principal,
+    private readonly owners: Pick<Owners, 'session'>,
+  ) {}
+
+  shown(value: unknown): unknown {
+    if (Array.isArray(value)) return value.map((item) => this.shown(item));
+    if (typeof value !== 'object' || value === null || Object.getPrototypeOf(value) !== Object.prototype) return value;
+    const isMemory = 'memory_type' in value;
+    return Object.fromEntries(
+      Object.entries(value).map(([name, inner]) => [
+        name,
+        isMemory ? this.ofMemory(name, inner) : this.of(name, inner),
+      ]),
+    );
+  }
+
+  private of(name: string, inner: unknown): unknown {
+    return CONTENT.includes(name) ? inner : this.shown(inner);
+  }
+
+  private ofMemory(name: string, inner: unknown): unknown {
+    if (ADDRESSES.includes(name)) return this.address(inner);
+    if (name === 'session_id') return typeof inner === 'string' && this.session(inner) ? inner : null;
+    // Nobody who is bound can say that a memory is of a task: it was somebody else.
+    if (name === 'task_id') return null;
+    return this.of(name, inner);
+  }
+
+  /** One address, or several of them. */
+  private address(address: unknown): unknown {
+    if (Array.isArray(address)) return address.filter((one) => this.address(one) !== null);
+    const [kind, name = ''] = String((address as { namespace?: string } | null)?.namespace).split(':');
+    if (kind === 'session') return this.session(name) ? address : null;
+    const scope = scopeOf(kind, name);
+    return scope !== undefined && this.may(scope) ? address : null;
+  }
+
+  private session(id: string): boolean {
+    let seen = this.sessions.get(id);
+    if (seen === undefined) {
+      const scope = this.owners.session(id);
+      this.sessions.set(id, (seen = scope !== undefined && this.may(scope)));
+    }
+    return seen;
+  }
+
+  private may(scope: Scope): boolean {
+    return judge(this.who, 'read', scope).allowed;
+  }
 }
 
-/** One address, or several of them. Of a session nobody knows here whose it is, so it is told to nobody who is bound. */
-function seen(address: unknown, who: Principal): unknown {
-  if (Array.isArray(address)) return address.filter((one) => seen(one, who) !== null);
-  const [kind, name = ''] = String((address as { namespace?: string } | null)?.namespace).split(':');
-  const scope =
-    kind === 'user'
-      ? { kind, user: name }
-      : kind === 'app'
-        ? { kind, app: name }
-        : kind === 'project'
-          ? { kind, project: name }
-          : undefined;
-  return scope !== undefined && judge(who, 'read', scope as never).allowed ? address : null;
+function scopeOf(kind: string | undefined, name: string): Scope | undefined {
+  if (kind === 'user') return { kind, user: name };
+  if (kind === 'app') return { kind, app: name };
+  return kind === 'project' ? { kind, project: name } : undefined;
 }

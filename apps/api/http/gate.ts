@@ -30,7 +30,8 @@ const ENDLESS = 'GET /v1/audit/feed';
  */
 export class Gate {
   private readonly on: boolean;
-  private readonly owners: Owners;
+  /** Whose sessions and contexts are. */
+  readonly owners: Owners;
 
   constructor(private readonly house: Pick<House, 'config' | 'keys' | 'reads'>) {
     this.on = house.config.ABATHUR_AUTH === 'keys';

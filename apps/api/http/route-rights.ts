@@ -1,5 +1,5 @@
 import type { Right, Scope } from '#access';
-import { conflict, namespace as checkedNamespace, notFound, type DomainError } from '#kernel';
+import { conflict, invalid, namespace as checkedNamespace, notFound, type DomainError } from '#kernel';
 
 /** Something that a request is about, with whose it is. */
 export interface Demand {
@@ -61,11 +61,27 @@ function sharedKeys(keys: string[], scope: Scope | undefined): Demand[] {
 const write = (scope: Scope | undefined): Demand => ({ right: 'write', scope });
 const keysOf = (delta: unknown): string[] => Object.keys((delta ?? {}) as object);
 
-const openSession: Demands = ({ body }) => {
-  const { app_name, user_id, project_id, initial_state } = body as Record<string, string>;
+const openSession: Demands = ({ body }, owners) => {
+  const { session_id, app_name, user_id, project_id, initial_state } = body as Record<string, string>;
   const scope: Scope = { kind: 'session', app: app_name!, user: user_id!, project: project_id ?? null };
-  return [write(scope), ...sharedKeys(keysOf(initial_state), scope)];
+  return [write(scope), ...sharedKeys(keysOf(initial_state), scope), ...freeId(session_id, owners)];
 };
+
+/** An id that a new session is to have. If it is somebody else's already, that is told in the words of one's own. */
+function freeId(id: unknown, owners: Owners): Demand[] {
+  if (typeof id !== 'string') return [];
+  // What is in session:a:b is the session's whose id is a.
+  if (id.includes(':'))
+    throw invalid('session_id', 'holds a colon', 'Where keys are asked for, choose an id without one.');
+  const scope = owners.session(id);
+  if (scope === undefined) return [];
+  return [{ right: 'read', scope, absent: conflict('session-exists', `Session ${id} exists already.`) }];
+}
+
+const fork: Demands = (asked, owners) => [
+  ...sessionBy('id', 'write')(asked, owners),
+  ...freeId((asked.body as Record<string, unknown> | undefined)?.['session_id'], owners),
+];
 
 const appendEvents: Demands = (asked, owners) => {
   const events = (asked.body['events'] ?? [asked.body]) as { state_delta?: object }[];
@@ -217,7 +233,7 @@ export const ROUTES: Record<string, RouteRight> = {
   'GET /v1/sessions/:id/state': reads('clients', sessionBy('id', 'read')),
   'GET /v1/sessions/:id/state/:key': reads('clients', sessionBy('id', 'read')),
   'PUT /v1/sessions/:id/state/:key': writes('clients', setState),
-  'POST /v1/sessions/:id/fork': writes('clients', sessionBy('id', 'write')),
+  'POST /v1/sessions/:id/fork': writes('clients', fork),
 
   'POST /v1/memories': writes('clients', ({ body }, owners) => writtenMemory(body, owners)),
   'GET /v1/memories': filtered,
