@@ -97,7 +97,7 @@ describe('R-A1 What is refused of an erasure', () => {
     expect((await api().get(`/v1/operations/${body.operation.id}`)).body).toMatchObject({ status: 'running' });
     backup.release();
     expect(await ended(server, body.operation.id as string)).toMatchObject({ status: 'succeeded' });
-  }, 60_000);
+  }, 300_000);
 
   describe('by the command', () => {
     const environment = (): Record<string, string> => ({ ABATHUR_DB_PATH: server.path, PORT: String(server.port) });

@@ -28,7 +28,7 @@ describe('R-A1 Subjects erased from a life, one after the other, while it goes o
   const backupDirectory = temporaryDirectory();
   beforeAll(async () => {
     house = await openFullHouse();
-  }, 60_000);
+  }, 300_000);
   afterAll(() => house.close());
 
   const erase = async (input: Omit<ErasureInput, 'reason'>): Promise<ErasurePlan> => {
@@ -64,7 +64,7 @@ describe('R-A1 Subjects erased from a life, one after the other, while it goes o
       expect((await erase(subject)).entries).toBe(0);
       await live(house.log, 100 + n, 60);
     },
-    60_000,
+    300_000,
   );
 
   it('leaves no text, vector or code that nobody has any more', () => {

@@ -11,11 +11,11 @@ describe('R-A1 An erasure whose process is killed', () => {
   afterAll(() => server?.kill());
 
   // At the order, among the entries, among the tables, while the file is written anew: where it is then is left to chance.
-  it.each([0, 100, 300])(
+  it.each([0, 200])(
     'after %i milliseconds goes on at the next start, and leaves nothing',
     async (delay) => {
       server = await startServer();
-      await importMemories(server.url, 600);
+      await importMemories(server.url, 300);
       for (let n = 0; n < 40; n++)
         await client(server)
           .put(`/v1/memories/user:alice:n${n}/k`)
@@ -31,7 +31,7 @@ describe('R-A1 An erasure whose process is killed', () => {
       server = await startServer({ ABATHUR_DB_PATH: server.path });
       const { url, path } = server;
       let completed: string | null = null;
-      for (let n = 0; n < 600 && completed === null; n++) {
+      for (let n = 0; n < 2000 && completed === null; n++) {
         await new Promise((resolve) => setTimeout(resolve, 100));
         const answer = await fetch(`${url}/v1/admin/erasures/${body.erasure.id}`);
         completed = ((await answer.json()) as { completed_at: string | null }).completed_at;
@@ -44,6 +44,6 @@ describe('R-A1 An erasure whose process is killed', () => {
         expect(existsSync(file) && readFileSync(file).includes(CANARY)).toBe(false);
       expect(inspect(path)).toMatchObject({ integrity: 'ok', holes: [], differences: [] });
     },
-    120_000,
+    300_000,
   );
 });

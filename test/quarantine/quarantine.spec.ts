@@ -37,7 +37,7 @@ describe('What came from a source that is not trusted', () => {
     contextId = body.id as string;
     expect(body.prompt).toContain('Poisontown');
     before = (await api().get('/v1/audit/head')).body.position as number;
-  }, 60_000);
+  }, 300_000);
   afterAll(() => server.kill());
 
   it('goes into quarantine at once, with what was made of it, and says which contexts were given it', async () => {
