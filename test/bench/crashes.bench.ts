@@ -32,9 +32,9 @@ export async function crashes(): Promise<Figure[]> {
     const writing = Array.from({ length: 16 }, (_, lane) => writeUntilDeath(url, `${round}-${lane}`, acknowledged));
     // After so many answers, not after so long: on a busy machine a life would else end before it has begun.
     const enough = acknowledged.length + 1 + Math.floor(Math.random() * 100);
-    const lanes = { open: true };
-    void Promise.all(writing).then(() => (lanes.open = false));
-    while (acknowledged.length < enough && lanes.open) await new Promise((resolve) => setTimeout(resolve, 1));
+    const over = new AbortController();
+    await Promise.race([Promise.all(writing), answered(acknowledged, enough, over.signal)]);
+    over.abort();
     child.kill('SIGKILL');
     await once(child, 'exit');
     await Promise.all(writing);
@@ -85,6 +85,10 @@ function start(directory: string, port: number): ChildProcess {
     },
     stdio: 'ignore',
   });
+}
+
+async function answered(acknowledged: string[], enough: number, over: AbortSignal): Promise<void> {
+  while (acknowledged.length < enough && !over.aborted) await new Promise((resolve) => setTimeout(resolve, 1));
 }
 
 async function killWhileStarting(directory: string, port: number): Promise<void> {
