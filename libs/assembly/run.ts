@@ -38,7 +38,8 @@ function onceAskedToStop(house: House, stop: () => Promise<void>): void {
     if (stopping) return;
     stopping = true;
     house.log.info('draining', { signal });
-    setTimeout(() => process.exit(EX_TEMPFAIL), house.config.ABATHUR_DRAIN_TIMEOUT_MS).unref();
+    const { ABATHUR_DRAIN_DELAY_MS: delay, ABATHUR_DRAIN_TIMEOUT_MS: timeout } = house.config;
+    setTimeout(() => process.exit(EX_TEMPFAIL), delay + timeout).unref();
     await stop();
     house.writer.onDeath = () => undefined;
     await house.close();

@@ -6,6 +6,7 @@ import { Agent, request } from 'node:http';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expectProblem, type Answer } from '../support/problem.js';
+import { until } from '../support/until.js';
 import { client, MAIN, startServer as start, temporaryDirectory, type TestServer } from '../support/server.js';
 
 /** One reader at first: these servers are started often and asked little. */
@@ -267,6 +268,35 @@ describe('Asked to stop', () => {
     const { status, text } = await slow.answer;
     expect([status, JSON.parse(text)]).toEqual([200, { imported: 2, written: 2, unchanged: 0 }]);
     expect(await stopped).toBe(0);
+  });
+
+  it('R-O8 with a delay, goes on answering once readiness says no, and closes its port before it refuses anything', async () => {
+    const server = await startServer({ ABATHUR_DRAIN_DELAY_MS: '5000' });
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    expect((await ask(server, 'GET', '/v1/audit/head', { agent })).headers['connection']).toBe('keep-alive');
+    server.process.kill('SIGTERM');
+    await until('readiness says no', async () => (await ask(server, 'GET', '/health/ready')).status === 503);
+    // What is long under way is finished, also after the port is closed.
+    const under = slowImport(server, 'user:drained');
+    await under.line();
+    const read = await ask(server, 'GET', '/v1/audit/head', { agent });
+    expect({ status: read.status, connection: read.headers['connection'] }).toEqual({
+      status: 200,
+      connection: 'close',
+    });
+    expect((await ask(server, 'PUT', '/v1/memories/user:drained/a', { body: { value: {} } })).status).toBe(201);
+    const refusals: unknown[] = [];
+    await until('the port is closed', async () => {
+      const answer = await ask(server, 'GET', '/v1/audit/head').catch((error: { code?: string }) => error.code);
+      if (typeof answer === 'object' && answer.status !== 200) refusals.push(answer.status);
+      return answer === 'ECONNREFUSED';
+    });
+    expect(refusals).toEqual([]);
+    await under.line();
+    under.end();
+    expect((await under.answer).status).toBe(200);
+    expect(await exitOf(server)).toBe(0);
+    agent.destroy();
   });
 
   it('R-A3 ends the feeds of those who follow', async () => {

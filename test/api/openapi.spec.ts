@@ -16,7 +16,9 @@ import * as contextDtos from '../../apps/api/context.dto.js';
 import * as documentDtos from '../../apps/api/documents.dto.js';
 import * as learningDtos from '../../apps/api/learning.dto.js';
 import * as memoryDtos from '../../apps/api/memories.dto.js';
+import { CreateKeyBody, ListKeysQuery } from '../../apps/api/keys.dto.js';
 import { ConfigureJobBody, RunJobBody } from '../../apps/api/jobs.dto.js';
+import { ListQuarantinesQuery, QuarantineBody } from '../../apps/api/quarantines.dto.js';
 import { EraseBody } from '../../apps/api/erasures.dto.js';
 import { ListOperationsQuery } from '../../apps/api/operations.dto.js';
 import { RebuildBody } from '../../apps/api/projections.dto.js';
@@ -315,6 +317,24 @@ describe('The OpenAPI document', () => {
     await ask('POST', '/v1/memories/expire', { memory_type: 'semantic', older_than_days: 30 });
   });
 
+  it('R-O8 describes every answer of keys', async () => {
+    const k = '/v1/admin/keys';
+    const made = await ask('POST', k, { name: 'n', role: 'agent', app: 'a', users: ['u'], projects: { p: 'read' } });
+    const { id } = made.body as { id: string };
+    await ask('POST', k, { name: 'n', role: 'auditor', expires_at: 'never' });
+    await ask('POST', k, { name: 'n', role: 'agent' });
+    await ask('POST', k, { name: 'n', role: 'auditor', expires_at: '2000-01-01T00:00:00Z' });
+    await ask('GET', `${k}?limit=1`);
+    await ask('GET', `${k}?limit=0`);
+    await ask('GET', `${k}/${id}`);
+    await ask('GET', `${k}/none`);
+    await ask('POST', `${k}/${id}/rotate`);
+    await ask('POST', `${k}/none/rotate`);
+    await ask('DELETE', `${k}/${id}`);
+    await ask('POST', `${k}/${id}/rotate`);
+    await ask('DELETE', `${k}/none`);
+  });
+
   it('R-O8 describes every answer of tasks', async () => {
     const t = '/v1/tasks';
     expect((await ask('POST', `${t}/claim`, { agent_id: 'a' })).status).toBe(204);
@@ -377,6 +397,24 @@ describe('The OpenAPI document', () => {
     await ask('GET', `${a}?state=asleep`);
     await ask('PUT', `${a}/doc/state`, { state: 'terminated' });
     await ask('PUT', `${a}/doc/state`, { state: 'idle' });
+  });
+
+  it('R-O8 describes every answer of quarantines', async () => {
+    const q = '/v1/admin/quarantines';
+    await ask('PUT', '/v1/memories/user:shady/k', { value: { n: 1 } }, { 'x-correlation-id': 'shady' });
+    const { body } = await ask('POST', q, { correlation_id: 'shady', to: '2999-01-01T00:00:00Z', reason: 'r' });
+    const { id } = body as { id: string };
+    await ask('POST', q, { reason: 'r' });
+    expect((await ask('GET', '/v1/memories/user:shady/k')).status).toBe(404);
+    await ask('GET', '/v1/memories/user:shady/k?include_quarantined=true');
+    await ask('GET', `${q}?standing=true&limit=1`);
+    await ask('GET', `${q}?standing=maybe`);
+    for (const path of ['', '/contexts']) {
+      await ask('GET', `${q}/${id}${path}`);
+      await ask('GET', `${q}/none${path}`);
+    }
+    await ask('DELETE', `${q}/${id}`);
+    await ask('DELETE', `${q}/none`);
   });
 
   it('R-O8 describes every answer of erasures', async () => {
@@ -581,6 +619,7 @@ describe('The OpenAPI document', () => {
           threshold: 0,
           weights: { semantic: 1, keyword: 0.5 },
           as_of: 1,
+          include_quarantined: true,
           explain: true,
         },
       ],
@@ -611,6 +650,12 @@ describe('The OpenAPI document', () => {
         consolidationDtos.ListConflictsQuery,
         { namespace_prefix: 'user:a', status: 'open', kind: 'same_key', limit: 1, cursor: 'c' },
       ],
+      [
+        'QuarantineBody',
+        QuarantineBody,
+        { session_id: 's', agent: 'a', key: 'k', from: '2026', to: '2026', correlation_id: 'c', reason: 'r' },
+      ],
+      ['GET /v1/admin/quarantines', ListQuarantinesQuery, { standing: true, limit: 1, cursor: 'c' }],
       [
         'EraseBody',
         EraseBody,
@@ -648,20 +693,29 @@ describe('The OpenAPI document', () => {
           updated_before: '2026-01-01',
           include_deleted: true,
           include_superseded: true,
+          include_quarantined: true,
           filter: '{}',
           as_of: '1',
           limit: 1,
           cursor: 'c',
         },
       ],
-      ['GET /v1/memories/{namespace}/{key}', memoryDtos.GetMemoryQuery, { version: 1, as_of: '1' }],
+      [
+        'GET /v1/memories/{namespace}/{key}',
+        memoryDtos.GetMemoryQuery,
+        { version: 1, include_quarantined: true, as_of: '1' },
+      ],
       ['GET /v1/memories/{namespace}/{key}/diff', memoryDtos.DiffMemoryQuery, { from: 1, to: 2 }],
       [
         'GET /v1/memories/export',
         memoryDtos.ExportMemoriesQuery,
         { namespace_prefix: 'user:a', memory_type: 'semantic', as_of: '1' },
       ],
-      ['GET /v1/memories/{namespace}/{key}/history', memoryDtos.HistoryQuery, { as_of: '1', limit: 1, cursor: 'c' }],
+      [
+        'GET /v1/memories/{namespace}/{key}/history',
+        memoryDtos.HistoryQuery,
+        { include_quarantined: true, as_of: '1', limit: 1, cursor: 'c' },
+      ],
       [
         'GET /v1/namespaces',
         memoryDtos.ListNamespacesQuery,
@@ -709,6 +763,11 @@ describe('The OpenAPI document', () => {
         'ExpireMemoriesBody',
         memoryDtos.ExpireMemoriesBody,
         { memory_type: 'episodic', older_than_days: 1, dry_run: true },
+      ],
+      [
+        'CreateKeyBody',
+        CreateKeyBody,
+        { name: 'n', role: 'agent', app: 'a', users: ['u'], projects: { p: 'read' }, expires_at: 'never' },
       ],
       ['ConfigureJobBody', ConfigureJobBody, { schedule: '* * * * *', enabled: true }],
       ['RunJobBody', RunJobBody, { dry_run: true }],
@@ -790,6 +849,7 @@ describe('The OpenAPI document', () => {
         { state: 'idle', task_id: 't', session_id: 's', limit: 1, cursor: 'c' },
       ],
       ['GET /v1/agents/{id}', agentDtos.GetAgentQuery, { as_of: '1' }],
+      ['GET /v1/admin/keys', ListKeysQuery, { limit: 1, cursor: 'c' }],
       ['GET /v1/operations', ListOperationsQuery, { kind: 'k', status: 'running', limit: 1, cursor: 'c' }],
     ];
 

@@ -11,6 +11,7 @@ import { load } from './load.bench.js';
 import { locomo } from './locomo.bench.js';
 import { overload } from './overload.bench.js';
 import { proofs } from './proofs.bench.js';
+import { power } from './power.bench.js';
 import { reads } from './reads.bench.js';
 import { print, type Figure } from './report.js';
 import { tamper } from './tamper.bench.js';
@@ -34,6 +35,7 @@ const parts: Record<string, [title: string, run: () => Promise<Figure[]>]> = {
   proofs: ['Proofs', proofs],
   backup: ['Backup and restore', backup],
   crashes: ['Crashes', crashes],
+  power: ['Power cuts', power],
   integrity: ['Integrity', integrity],
   tamper: ['Tampering', tamper],
   embedding: ['Embedding beside writes', embedding],

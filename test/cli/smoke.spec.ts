@@ -183,6 +183,23 @@ describe('R-O5 abathur smoke', () => {
     other.close();
   });
 
+  it('R-O8 skips what a load balancer keeps for operators, and says so', async () => {
+    const balancer = await breakingProxy(server.url, {
+      answer: (answer, { path }) => {
+        if (!['/health', '/metrics'].includes(path)) return;
+        Object.assign(answer, { status: 403, text: '<html>', headers: { 'content-type': 'text/html' } });
+      },
+    });
+    const { code, out } = await smoke(balancer.url, '--json', '--only', 'connection successful|every part|metrics');
+    balancer.close();
+    const { cases } = JSON.parse(out) as Report;
+    expect({ code, results: cases.map(({ result }) => result) }).toEqual({
+      code: 0,
+      results: ['passed', 'skipped', 'skipped'],
+    });
+    expect(cases[2]!.reason).toBe('GET /metrics is not shown to this address');
+  });
+
   it('asks for a key where the deployment does', async () => {
     const closed = await breakingProxy(server.url, {
       answer: (answer, { path }) => void (path.startsWith('/v1/') && (answer.status = 401)),

@@ -17,6 +17,8 @@ const PAGES = [
   'CHANGELOG.md',
   'runbooks/README.md',
   'grafana/README.md',
+  'deploy/README.md',
+  'docs/configuration.md',
 ];
 /** Made up in "how to add …". */
 const EXAMPLES = ['libs/memories/memory-pins.projector.ts', 'apps/cli/verbs/sessions.ts'];

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import { Mismatch } from './mismatch.js';
+import { Mismatch, Skipped } from './mismatch.js';
 import type { Heard, World } from './world.js';
 
 /** One case of the smoke suite: it makes what it needs, and throws a {@link Mismatch} where the deployment disappoints. */
@@ -34,6 +34,15 @@ export function refuses(status: number, heard: Heard): Heard {
   same('the content type of a refusal', heard.headers.get('content-type')?.split(';')[0], 'application/problem+json');
   same('status in the problem', heard.body.status, status);
   return heard;
+}
+
+/** Whether something in front of the deployment keeps this from us: its own refusals are problems. */
+export const isHidden = ({ status, body }: Heard): boolean => status === 403 && body?.code === undefined;
+
+/** What only some may see, as operators do: answered, or the case is skipped. */
+export function shown(heard: Heard): Heard {
+  if (isHidden(heard)) throw new Skipped(`${heard.asked} is not shown to this address`);
+  return answers(200, heard);
 }
 
 export function same(what: string, found: unknown, wanted: unknown): void {

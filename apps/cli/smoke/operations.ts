@@ -1,4 +1,4 @@
-import { answers, holds, same, type SmokeCategory } from './case.js';
+import { answers, holds, same, shown, type SmokeCategory } from './case.js';
 import { Mismatch } from './mismatch.js';
 import { memoryPath } from './world.js';
 
@@ -15,7 +15,7 @@ export const operations: SmokeCategory = {
       name: 'The process is alive and every part tells how it is',
       async run(world) {
         same('liveness', answers(200, await world.get('/health/live')).body, { status: 'ok' });
-        const { body } = answers(200, await world.get('/health'));
+        const { body } = shown(await world.get('/health'));
         same(
           'parts that are missing',
           PARTS.filter((part) => body.parts[part] === undefined),
@@ -31,7 +31,7 @@ export const operations: SmokeCategory = {
     {
       name: 'Metrics are served as Prometheus reads them',
       async run(world) {
-        const { text, headers } = answers(200, await world.get('/metrics'));
+        const { text, headers } = shown(await world.get('/metrics'));
         holds(
           'the content type is not that of Prometheus',
           headers.get('content-type')?.startsWith('text/plain') === true,
