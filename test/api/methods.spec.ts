@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { startKeyedServer } from '../support/keyed-server.js';
 import { operationsOf, type ApiDocument } from '../support/openapi.js';
 import { expectProblem } from '../support/problem.js';
 import { exchange, spell } from '../support/raw.js';
@@ -62,6 +63,13 @@ describe('A method', () => {
     const tunnel = await ask('CONNECT', '127.0.0.1:22');
     expect(tunnel).toMatchObject({ status: 501, headers: { connection: 'close' } });
     expect(server.output()).not.toContain('request-failed');
+  });
+
+  it('R-O8 is refused as such to whoever shows no key as well', async () => {
+    const keyed = await startKeyedServer({ ABATHUR_BACKGROUND: 'off' });
+    const answer = await exchange(keyed.port, spell({ method: 'PATCH', path: '/v1/memories' }));
+    await keyed.stop();
+    expect(answer).toMatchObject({ status: 405, headers: { allow: 'GET, HEAD, POST' } });
   });
 
   it('R-O8 is told where a path is not there at all', async () => {

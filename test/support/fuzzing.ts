@@ -17,6 +17,8 @@ export interface Fuzz {
   runs: number;
   /** Sent with every request, for instance a key. */
   headers?: Record<string, string>;
+  /** Whether it also asks for what belongs to `victim`. */
+  trespass?: boolean;
   /** What is wrong with an answer, beyond what the document says. */
   judge(exchange: Exchange): string | undefined;
 }
@@ -39,9 +41,9 @@ const INSIDE =
  * Sends requests drawn from a server's own OpenAPI document, one after the other, each operation as often as the
  * others, and holds every answer against that document. The same seed draws the same requests.
  */
-export async function fuzz({ url, seed, runs, headers = {}, judge }: Fuzz): Promise<Fuzzed> {
+export async function fuzz({ url, seed, runs, headers = {}, trespass = false, judge }: Fuzz): Promise<Fuzzed> {
   const document = (await (await fetch(`${url}/openapi.json`)).json()) as ApiDocument;
-  const requests = new Requests(document);
+  const requests = new Requests(document, trespass);
   const promises = new Promises(document);
   const operations = operationsOf(document);
   const each = Math.ceil(runs / operations.length);

@@ -75,6 +75,24 @@ const MEANT: Record<string, fc.Arbitrary<unknown>> = {
   reason: words,
 };
 
+/** The same of somebody else: as the name of a thing, as good as one's own. */
+const FOREIGN: Record<string, fc.Arbitrary<unknown>> = Object.fromEntries(
+  Object.entries({
+    namespace: ['user:victim', 'user:victim:notes', 'project:victim', 'app:victim', 'session:victim-session1'],
+    from_namespace: ['user:victim', 'project:victim', 'app:victim'],
+    to_namespace: ['user:victim', 'project:victim', 'app:victim'],
+    namespace_prefix: ['user:victim', 'user', 'app:victim', 'project', 'session'],
+    prefix: ['user:victim', 'user', 'app'],
+    session_id: ['victim-session1', 'victim-session2'],
+    user_id: ['victim'],
+    app_name: ['victim'],
+    project_id: ['victim'],
+    stream: ['memory:user%3Avictim:k1', 'session:victim-session1'],
+    actor: ['victim'],
+    created_by: ['victim'],
+  }).map(([name, theirs]) => [name, fc.oneof(MEANT[name] ?? oneOf('fuzz'), oneOf(...theirs))]),
+);
+
 /** What is taken away belongs to nobody else: with the first request of its kind, nothing would be left to ask for. */
 const GONE: Record<string, fc.Arbitrary<unknown>> = {
   id: names('gone'),
@@ -202,7 +220,11 @@ export class Requests {
   /** What names mean in the operation at hand. */
   private meaning = MEANT;
 
-  constructor(private readonly document: ApiDocument) {}
+  /** @param trespass whether to ask for what is somebody else's as well. */
+  constructor(
+    private readonly document: ApiDocument,
+    private readonly trespass = false,
+  ) {}
 
   of(operation: Operation): fc.Arbitrary<DrawnRequest> {
     const meant = this.meant(operation);
@@ -218,7 +240,10 @@ export class Requests {
     const inQuery = parameters.filter((one) => one.in === 'query');
     this.meaning = {
       ...MEANT,
-      id: idIn(operation.path),
+      ...(this.trespass ? FOREIGN : {}),
+      id: this.trespass
+        ? fc.oneof(idIn(operation.path), oneOf('victim-session1', '1', '2', '5', '9'))
+        : idIn(operation.path),
       name: idIn(operation.path),
       cursor: known(`cursors-${operation.operation.operationId}`),
       ...(TAKES_AWAY.includes(operation.name) ? GONE : {}),

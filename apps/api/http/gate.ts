@@ -65,8 +65,8 @@ export class Gate {
   }
 
   private enter(request: FastifyRequest, reply: FastifyReply): void {
-    // What is no route is answered as such to everybody, and so is a method that a path has not.
-    if (request.is404 || (request.routeOptions.config as { isRefusal?: true }).isRefusal) return;
+    // What is no route is answered as such to everybody.
+    if (request.is404) return;
     const needed = rightOf(request);
     if (needed?.of === 'anybody') return;
     const holder = this.holderOf(request);
