@@ -1,6 +1,8 @@
-import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, expect, it, jest } from '@jest/globals';
 import { abathur } from '../support/cli.js';
 import { startServer, type TestServer } from '../support/server.js';
+
+jest.setTimeout(180_000);
 
 let server: TestServer;
 beforeAll(async () => {

@@ -1,8 +1,10 @@
 import { existsSync } from 'node:fs';
-import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, expect, it, jest } from '@jest/globals';
 import { Database, locksOf } from '#storage';
 import { abathur } from '../support/cli.js';
 import { client, startServer, type TestServer } from '../support/server.js';
+
+jest.setTimeout(180_000);
 
 let server: TestServer;
 beforeAll(async () => {
