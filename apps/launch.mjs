@@ -18,6 +18,7 @@ const goals = {
   test: ['node_modules/jest/bin/jest.js'],
   'test:ops': ['node_modules/jest/bin/jest.js', '--config', 'test/ops/jest.config.mjs'],
   bench: ['dist/test/bench/main.js'],
+  faults: ['dist/test/bench/main.js', 'crashes', 'power'],
   build: [],
 };
 

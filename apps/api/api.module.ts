@@ -11,6 +11,8 @@ import { DatabaseController } from './database.controller.js';
 import { DocumentsController } from './documents.controller.js';
 import { ErasuresController } from './erasures.controller.js';
 import { HealthController, HOUSE } from './health.controller.js';
+import { Gate } from './http/gate.js';
+import { KeysController } from './keys.controller.js';
 import { Draining } from './http/draining.js';
 import { ProblemFilter } from './http/problem.filter.js';
 import { IntegrityController } from './integrity.controller.js';
@@ -21,6 +23,7 @@ import { MemoriesController } from './memories.controller.js';
 import { NamespacesController } from './namespaces.controller.js';
 import { OperationsController } from './operations.controller.js';
 import { ProjectionsController } from './projections.controller.js';
+import { QuarantinesController } from './quarantines.controller.js';
 import { SearchController } from './search.controller.js';
 import { SessionsController } from './sessions.controller.js';
 import { TasksController } from './tasks.controller.js';
@@ -44,16 +47,23 @@ export class ApiModule {
         OperationsController,
         ProjectionsController,
         JobsController,
+        KeysController,
         SearchController,
         AuditController,
         IntegrityController,
         AuditorsController,
         BackupsController,
         ErasuresController,
+        QuarantinesController,
         DatabaseController,
         HealthController,
       ],
-      providers: [Draining, { provide: HOUSE, useValue: house }, { provide: APP_FILTER, useClass: ProblemFilter }],
+      providers: [
+        Draining,
+        { provide: Gate, useValue: new Gate(house) },
+        { provide: HOUSE, useValue: house },
+        { provide: APP_FILTER, useClass: ProblemFilter },
+      ],
     };
   }
 }

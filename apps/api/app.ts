@@ -11,6 +11,8 @@ import { refuseConnection, refuseExpectation, refuseUrl } from './http/broken-re
 import { requestId } from './http/caller.js';
 import { Contract } from './http/contract.js';
 import { Draining } from './http/draining.js';
+import { hideForeign } from './http/foreign.js';
+import { Gate } from './http/gate.js';
 import { observeRequests } from './http/observe.js';
 import { protectAnswers } from './http/protect.js';
 import { validateReads } from './http/written.js';
@@ -46,10 +48,16 @@ export async function createApp(house: House): Promise<NestFastifyApplication> {
   observeRequests(server, house);
   app.get(Draining).watch(server);
   new Admission(house.writer).watch(server);
+  const gate = app.get(Gate);
+  gate.watch(server);
   readBodies(server);
   validateReads(server);
   const contract = Contract.of(app);
-  server.addHook('preHandler', async (request) => contract.check(request));
+  server.addHook('preHandler', async (request) => {
+    contract.check(request);
+    gate.check(request);
+  });
+  hideForeign(server);
   SwaggerModule.setup('docs', app, contract.document, {
     customSiteTitle: 'Abathur Memory',
     jsonDocumentUrl: 'openapi.json',

@@ -21,6 +21,7 @@ import { Metrics } from '#telemetry';
 import { asOfText } from './http/as-of.js';
 import { By } from './http/caller.js';
 import { parseFilter } from './http/filter.js';
+import { observeSearch } from './http/observe-search.js';
 import { answerRead, answerWrite } from './http/written.js';
 import {
   DocumentBody,
@@ -93,8 +94,8 @@ export class DocumentsController {
         weights: { meaning: weights?.semantic ?? 0.7, words: weights?.keyword ?? 0.3 },
       }),
     );
-    this.metrics.searchDuration.observe({ mode: answer.mode }, (performance.now() - begin) / 1000);
-    if (answer.degraded) this.metrics.searchDegraded.inc();
+    const { mode, degraded } = answer;
+    observeSearch(this.metrics, { source: 'document', mode, degraded, found: answer.results.length, begin });
     const results = answer.results.map(({ score_details, ...hit }) => (explain ? { ...hit, score_details } : hit));
     return { search_id: randomUUID(), mode: answer.mode, degraded: answer.degraded, results };
   }

@@ -17,7 +17,7 @@ import { CommandBus, QueryBus } from '@nestjs/cqrs';
 import { ApiBody, ApiConsumes, ApiCreatedResponse, ApiOkResponse, ApiProduces, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { isoTime, type Written } from '#audit-log';
-import { identifier, invalid, memoryKey, namespace, namespacePrefix, type Caller, type Page } from '#kernel';
+import { identifier, invalid, memoryKey, namespace, namespacePrefix, scopeOf, type Caller, type Page } from '#kernel';
 import type { Memory, MemorySearchAnswer } from '#memories';
 import {
   BatchMemories,
@@ -40,8 +40,10 @@ import { SearchIds } from '#search';
 import { Metrics } from '#telemetry';
 import { asOfText } from './http/as-of.js';
 import { By } from './http/caller.js';
+import { Gate } from './http/gate.js';
 import { parseFilter } from './http/filter.js';
 import { ndjson } from './http/ndjson.js';
+import { observeSearch } from './http/observe-search.js';
 import { answerRead, answerWrite } from './http/written.js';
 import {
   AddMemoryBody,
@@ -77,6 +79,7 @@ export class MemoriesController {
     private readonly queries: QueryBus,
     private readonly metrics: Metrics,
     private readonly searchIds: SearchIds,
+    private readonly gate: Gate,
   ) {}
 
   /** Adds a memory; an address that is taken is refused. */
@@ -110,6 +113,7 @@ export class MemoriesController {
       filter: filter === undefined ? undefined : parseFilter(filter),
     };
     const page: Page<Memory> = await this.queries.execute(new ListMemories(by, input));
+    this.asksFor(input);
     return page;
   }
 
@@ -143,8 +147,8 @@ export class MemoriesController {
     const { as_of, ...asked } = body;
     const input = { ...toSearch(asked), as_of: asOfText(as_of) };
     const { mode, degraded, results }: MemorySearchAnswer = await this.queries.execute(new SearchMemories(by, input));
-    this.metrics.searchDuration.observe({ mode }, (performance.now() - begin) / 1000);
-    if (degraded) this.metrics.searchDegraded.inc();
+    observeSearch(this.metrics, { source: 'memory', mode, degraded, found: results.length, begin });
+    this.asksFor(body);
     const ids = results.map(({ id }) => id);
     const search_id = this.searchIds.issue({ source: 'memory', mode, time: Date.parse(by.time), ids });
     return { search_id, mode, degraded, results };
@@ -189,7 +193,9 @@ export class MemoriesController {
     if (!(request.body instanceof Readable))
       throw invalid('body', 'must be NDJSON', 'Send Content-Type: application/x-ndjson.');
     refuseIfMatch(by, 'Import without it: unchanged memories stay as they are.');
-    const { position, ...result } = await importMemories(request.body, by, this.commands);
+    const { position, ...result } = await importMemories(request.body, by, this.commands, (memory) =>
+      this.gate.checkMemory(request, memory),
+    );
     reply.header('x-position', String(position));
     return result;
   }
@@ -203,6 +209,7 @@ export class MemoriesController {
     const pages: AsyncIterable<Memory[]> = await this.queries.execute(
       new ExportMemories(by, { ...query, namespace_prefix }),
     );
+    this.asksFor({ namespace_prefix });
     return new StreamableFile(ndjson(linesOf(pages)), { type: 'application/x-ndjson' });
   }
 
@@ -293,6 +300,10 @@ export class MemoriesController {
       new RestoreMemory(by, address(ns, key), body?.version),
     );
     return answerWrite(reply, written);
+  }
+
+  private asksFor({ namespace_prefix }: { namespace_prefix?: string }): void {
+    this.metrics.namespaceQueries.inc({ scope: namespace_prefix === undefined ? 'any' : scopeOf(namespace_prefix) });
   }
 }
 

@@ -214,6 +214,11 @@ export class SearchFields extends SearchQueryBody {
 }
 
 export class SearchMemoriesBody extends SearchFields {
+  /** Also what is in quarantine: for who looks into it. */
+  @MayBeLeftOut()
+  @IsBoolean()
+  include_quarantined: boolean = false;
+
   /** A log position or an ISO-8601 time: what would have been found then. */
   @TimeOrPosition()
   as_of?: string | number;
@@ -265,6 +270,11 @@ export class GetMemoryQuery {
   @IsInt()
   @Min(1)
   version?: number;
+
+  /** Also what is in quarantine: for who looks into it. */
+  @MayBeLeftOut()
+  @IsBoolean()
+  include_quarantined: boolean = false;
 
   /** A log position or an ISO-8601 time: the memory as it was then. */
   @MayBeLeftOut()
@@ -327,6 +337,11 @@ export class ListMemoriesQuery extends PageQuery {
   @IsBoolean()
   include_superseded: boolean = false;
 
+  /** Also what is in quarantine: for who looks into it. */
+  @MayBeLeftOut()
+  @IsBoolean()
+  include_quarantined: boolean = false;
+
   /**
    * JSON: `{ field: value }` or `{ field: { operator: value } }` with eq, ne, gt, gte, lt, lte, in, nin, exists,
    * contains, and AND, OR, NOT around them. Fields: key, namespace, version …, `metadata.<path>`, `value.<path>`; any
@@ -362,6 +377,11 @@ export class ExportMemoriesQuery {
 }
 
 export class HistoryQuery extends PageQuery {
+  /** Also what is in quarantine: for who looks into it. */
+  @MayBeLeftOut()
+  @IsBoolean()
+  include_quarantined: boolean = false;
+
   /** A log position or an ISO-8601 time: the versions that there were then. */
   @MayBeLeftOut()
   @IsString()
@@ -439,6 +459,8 @@ export class MemoryBody {
   is_archived!: boolean;
   /** It is part of a conflict that somebody has to look at. */
   requires_review!: boolean;
+  /** It came from where nothing is trusted, and is shown only to who asks for it. */
+  is_quarantined!: boolean;
 }
 
 export class MemoryPage {

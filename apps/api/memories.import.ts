@@ -45,12 +45,14 @@ export async function importMemories(
   stream: Readable,
   by: Caller,
   commands: CommandBus,
+  /** Refuses a line that may not be written. */
+  check: (memory: WriteInput) => void,
 ): Promise<ImportResultBody & { position: number }> {
   const total = { imported: 0, written: 0, unchanged: 0, position: 0 };
   let number = 0;
   try {
     for await (const page of inPages(readLines(stream, { line: BODY_LIMIT, total: BULK_LIMIT }), PAGE)) {
-      const { memories, refused } = readPage(page);
+      const { memories, refused } = readPage(page, check);
       number += 1;
       if (memories.length > 0) {
         const { written, position } = await commands.execute(new ImportMemories(forPage(by, number, page), memories));
@@ -78,11 +80,16 @@ function forPage(by: Caller, number: number, page: Line[]): Caller {
   return { ...by, idempotency };
 }
 
-function readPage(page: Line[]): { memories: WriteInput[]; refused?: { number: number; error: DomainError } } {
+function readPage(
+  page: Line[],
+  check: (memory: WriteInput) => void,
+): { memories: WriteInput[]; refused?: { number: number; error: DomainError } } {
   const memories: WriteInput[] = [];
   for (const { number, bytes } of page) {
     try {
-      memories.push(toInput(parseLine(bytes)));
+      const memory = toInput(parseLine(bytes));
+      check(memory);
+      memories.push(memory);
     } catch (error) {
       if (!(error instanceof DomainError)) throw error;
       return { memories, refused: { number, error } };

@@ -1,6 +1,5 @@
-import { run, seed, startBackground, type House } from '#assembly';
+import { ConfigError, run, seed, startBackground, type House } from '#assembly';
 import { createApp } from './app.js';
-import { isLoopback } from './http/exposure.js';
 import { Draining } from './http/draining.js';
 
 /** What stops a server from listening, and what to do about it. */
@@ -12,6 +11,7 @@ const ADVICE: Record<string, string> = {
 };
 
 await run(async (house) => {
+  refuseWithoutKeys(house);
   await seed(house.auditLog);
   const app = await createApp(house);
   await listen(app, house);
@@ -23,6 +23,14 @@ await run(async (house) => {
     await stopBackground();
   };
 });
+
+/** With keys asked for and none there, nobody could come in, nor make the first one through the server. */
+function refuseWithoutKeys({ config, keys }: House): void {
+  if (config.ABATHUR_AUTH === 'off' || keys.hasOperator(new Date().toISOString())) return;
+  throw new ConfigError(
+    `ABATHUR_AUTH is "keys", but ${config.ABATHUR_DB_PATH} has no operator's key yet. Make one: abathur keys create --role operator`,
+  );
+}
 
 async function listen(app: Awaited<ReturnType<typeof createApp>>, { config: { HOST, PORT } }: House): Promise<void> {
   try {
@@ -40,9 +48,9 @@ function announce({ config, log }: House, url: string): void {
   process.stderr.write(
     `Abathur Memory is ready.\n  API     ${url}/v1\n  Docs    ${url}/docs\n  Health  ${url}/health\n  Data    ${config.ABATHUR_DB_PATH}\n`,
   );
-  if (isLoopback(config.HOST)) return;
-  log.warn('open-to-all', { host: config.HOST });
+  if (config.ABATHUR_AUTH === 'keys') return;
+  log.warn('no-keys', { host: config.HOST });
   process.stderr.write(
-    `  WARNING Nobody is asked for a key: whoever reaches ${config.HOST} may read and change everything.\n          Set HOST=127.0.0.1, or put a gateway that knows its users in front.\n`,
+    '  WARNING Nobody is asked for a key: every program on this machine may read and change everything.\n          Set ABATHUR_AUTH=keys, and make one with abathur keys create --role operator.\n',
   );
 }

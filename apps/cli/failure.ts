@@ -8,6 +8,7 @@ export const EXIT = {
   noInput: 66,
   unavailable: 69,
   software: 70,
+  noPermission: 77,
   config: 78,
   interrupted: 130,
   /** As if the signal had ended it that says that nobody reads any more. */
@@ -31,6 +32,9 @@ export class Failure extends Error {
 const EXIT_OF: Record<ErrorKind, number> = {
   invalid: EXIT.data,
   'not-found': EXIT.no,
+  unauthenticated: EXIT.noPermission,
+  forbidden: EXIT.noPermission,
+  'rate-limited': EXIT.unavailable,
   conflict: EXIT.data,
   'version-conflict': EXIT.data,
   'key-reused': EXIT.data,
@@ -48,6 +52,9 @@ const EXIT_OF_CODE: Record<string, number> = {
   'no-database': EXIT.noInput,
 };
 
+/** What the system says to whoever may not do something. */
+const NOT_PERMITTED = ['EACCES', 'EPERM', 'EROFS'];
+
 /** Any error as a failure; an unexpected one keeps its stack, because somebody has to mend it. */
 export function failureOf(error: unknown): Failure {
   if (error instanceof Failure) return error;
@@ -55,7 +62,15 @@ export function failureOf(error: unknown): Failure {
     const exit = EXIT_OF_CODE[error.code] ?? EXIT_OF[error.kind];
     return new Failure(exit, error.code, error.message, error.details.hint);
   }
-  const { name, message, stack } = error as Error;
+  const { name, message, stack, code, path } = error as NodeJS.ErrnoException;
+  if (NOT_PERMITTED.includes(code ?? '') && path !== undefined) {
+    return new Failure(
+      EXIT.config,
+      'not-permitted',
+      `${path} cannot be opened (${code}).`,
+      'Set ABATHUR_DB_PATH to a file that this user may use, or give this user the right to it.',
+    );
+  }
   if (name === 'ConfigError') return new Failure(EXIT.config, 'configuration', message);
   return new Failure(EXIT.software, 'internal-error', stack ?? message);
 }

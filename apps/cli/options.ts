@@ -41,6 +41,10 @@ export const takesTarget = (command: Command): Command =>
     .option('--url <url>', 'ask this server', url)
     .option('--file [path]', 'work on the file itself, even while a server has it open');
 
+/** The option of a verb that works on the file, whether or not a server has it open. */
+export const takesFile = (command: Command): Command =>
+  command.option('--file <path>', 'the database file, instead of ABATHUR_DB_PATH');
+
 /** A moment, as an option takes it: ISO-8601 with a zone. */
 export function moment(text: string): string {
   const milliseconds = /^\d{4}-\d{2}-\d{2}T[\d:.]+(Z|[+-]\d{2}:\d{2})$/.test(text) ? Date.parse(text) : Number.NaN;

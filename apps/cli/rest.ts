@@ -23,7 +23,14 @@ export class Refused extends Failure {
 /** The same as of the same refusal by the file. */
 function exitOf(status: number): number {
   if (status === 404) return EXIT.no;
+  if (status === 401 || status === 403) return EXIT.noPermission;
   return status === 503 || status === 507 ? EXIT.unavailable : EXIT.data;
+}
+
+/** The key of whoever calls, where there is one. */
+function shownKey(): Record<string, string> {
+  const key = process.env['ABATHUR_API_KEY'];
+  return key === undefined || key === '' ? {} : { authorization: `Bearer ${key}` };
 }
 
 /** How often a busy server is asked again. */
@@ -123,7 +130,7 @@ export class Rest {
   ): Promise<Response> {
     const signal = stop === undefined ? this.signal : AbortSignal.any([this.signal, stop]);
     try {
-      const headers = type === undefined ? more : { 'content-type': type, ...more };
+      const headers = { ...shownKey(), ...(type !== undefined && { 'content-type': type }), ...more };
       return await fetch(this.base + path, { method, body, headers, signal, redirect: 'error' });
     } catch (error) {
       if (signal.aborted) throw error;

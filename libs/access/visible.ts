@@ -1,5 +1,5 @@
 import type { Visibility } from '#kernel';
-import { sql, type Sql } from '#storage';
+import { sql, type Reader, type Sql } from '#storage';
 
 /**
  * The namespaces that somebody sees, as a condition beside the other filters, so that pages are full and counts are right.
@@ -12,6 +12,11 @@ export function seesNamespace(who: Visibility, namespace: string): Sql {
     OR (${range(namespace, 'session')} AND EXISTS (SELECT 1 FROM sessions s
           WHERE s.session_id = ${owning(namespace, 'session')} AND ${seesSession(who, 's')})))`;
 }
+
+/** Whether somebody sees one namespace. */
+export const isSeen = (db: Reader, who: Visibility, namespace: string): boolean =>
+  db.one(sql`SELECT 1 AS seen FROM (SELECT ${namespace} AS namespace) n WHERE ${seesNamespace(who, 'n.namespace')}`) !==
+  undefined;
 
 /** The sessions that somebody sees, over a row of `sessions`: a session in a project shows what the project shares. */
 export const seesSession = ({ app, users, projects }: Visibility, row: string): Sql =>

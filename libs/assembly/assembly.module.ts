@@ -64,7 +64,8 @@ export class AssemblyModule {
 }
 
 export { SynthesizeContext, type SynthesizedContext } from './context.commands.js';
-export { GetContext, ListContexts, type GivenContext } from './context.queries.js';
+export { GetContext, ListContexts, ListTaintedContexts, type GivenContext } from './context.queries.js';
+export type { TaintedContext } from './context.reads.js';
 export {
   DiffLog,
   DiffLogHandler,

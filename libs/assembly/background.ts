@@ -11,6 +11,7 @@ import { watchDocuments } from './documents.js';
 import { extractSessions } from './extract-sessions.js';
 import { projectors } from './features.js';
 import type { House } from './house.js';
+import { unobserved } from './observe.js';
 import { rememberOutcomes } from './remember-outcomes.js';
 import { endStaleTasks } from './stale-tasks.js';
 
@@ -24,7 +25,8 @@ const EXTRACTION_IDLE = 250;
 const LONGEST_BACKOFF = 30_000;
 
 /** Starts everything that happens without being asked for; the returned function stops it after its current step. */
-export function startBackground(house: House): () => Promise<void> {
+export function startBackground(opened: House): () => Promise<void> {
+  const house = { ...opened, reads: unobserved(opened) };
   const stop = new AbortController();
   const stopWatching = watchDocuments(house);
   const loops = [
@@ -93,23 +95,15 @@ function embedStep({ auditLog, reads, meaning: { embedder }, metrics, writer }: 
       },
       park: (text_id, reason) =>
         auditLog.chore('park-text', { model: of, text_id, reason, time: new Date().toISOString() }),
-      asked: (result) => metrics.embeddingRequests.inc({ result }),
     });
-    try {
-      const { stored, parked, backlog } = await turn;
-      metrics.embeddingFailures.set(0);
-      metrics.embeddings.inc({ result: 'stored' }, stored);
-      metrics.embeddings.inc({ result: 'parked' }, parked);
-      if (stored > 0) metrics.embedDuration.observe((performance.now() - begin) / 1000);
-      if (backlog.texts.length < limit) {
-        done.after = backlog.last;
-        waitingSince = null;
-      }
-      return backlog.texts.length > 0 ? 0 : EMBED_IDLE;
-    } catch (error) {
-      metrics.embeddingFailures.inc();
-      throw error;
+    const { stored, parked, backlog } = await turn;
+    metrics.embeddings.inc({ result: 'stored' }, stored);
+    metrics.embeddings.inc({ result: 'parked' }, parked);
+    if (backlog.texts.length < limit) {
+      done.after = backlog.last;
+      waitingSince = null;
     }
+    return backlog.texts.length > 0 ? 0 : EMBED_IDLE;
   };
 }
 
@@ -156,8 +150,7 @@ async function signHead({ config, signer, metrics }: House): Promise<number> {
   const every = config.ABATHUR_SIGN_EVERY_SECONDS * 1000;
   if (every === 0) return HOUSEKEEPING_EVERY;
   try {
-    const { size } = await signer.head();
-    metrics.signedPosition.set(size);
+    await signer.head();
     metrics.logContinues.set(1);
   } catch (error) {
     if (error instanceof DomainError && error.code === 'log-rewritten') metrics.logContinues.set(0);

@@ -24,8 +24,11 @@ const wrong: [keyof Config, string, RegExp][] = [
   ['ABATHUR_DB_POOL_MIN', '0', /must not be less than 1/],
   ['ABATHUR_DB_POOL_MAX', '65', /must not be greater than 64/],
   ['ABATHUR_DB_POOL_TIMEOUT_MS', '0.5', /must be an integer/],
+  ['ABATHUR_DB_WAL_AUTOCHECKPOINT', '0', /must not be less than 1/],
+  ['ABATHUR_SLOW_READ_MS', '-1', /must not be less than 0/],
   ['ABATHUR_LOG_LEVEL', 'loud', /trace, debug, info, warn, error, silent/],
   ['ABATHUR_BACKGROUND', 'yes', /on, off/],
+  ['ABATHUR_WORKER_PORT', '65536', /65535/],
   ['ABATHUR_ARCHIVE_AFTER_DAYS', '-1', /must not be less than 0/],
   ['ABATHUR_EXTRACTION', 'magic', /rules, llm, off/],
   ['ABATHUR_EPISODIC_TTL_DAYS', '29', /must not be less than 30/],
@@ -33,7 +36,9 @@ const wrong: [keyof Config, string, RegExp][] = [
   ['ABATHUR_DRAIN_TIMEOUT_MS', 'soon', /must be an integer/],
   ['ABATHUR_DRAIN_DELAY_MS', '-1', /must not be less than 0/],
   ['ABATHUR_REQUEST_TIMEOUT_MS', '0', /must not be less than 100/],
-  ['ABATHUR_AUTH', 'open', /off/],
+  ['ABATHUR_AUTH', 'open', /keys, off/],
+  ['ABATHUR_API_KEY', 'secret', /abk_/],
+  ['NODE_ENV', 'pro duction', /word/],
   ['ABATHUR_AUDIT_READS', 'some', /off/],
   ['ABATHUR_EMBEDDINGS', 'cloud', /local, ollama/],
   ['ABATHUR_EMBEDDING_MODEL', '', /should not be empty/],
@@ -55,6 +60,14 @@ describe('The settings', () => {
   it('R-O8 are usable where nobody sets anything', () => {
     expect(readConfig({})).toEqual(new Config());
     expect(readConfig({ PATH: '/bin', HOME: '/root' })).toEqual(new Config());
+  });
+
+  it('T22 ask for keys where others come in, and let nobody switch that off', () => {
+    expect(readConfig({ HOST: '0.0.0.0' }).ABATHUR_AUTH).toBe('keys');
+    expect(readConfig({ NODE_ENV: 'production' }).ABATHUR_AUTH).toBe('keys');
+    expect(readConfig({ NODE_ENV: 'production', ABATHUR_AUTH: 'off' }).ABATHUR_AUTH).toBe('off');
+    expect(readConfig({ ABATHUR_AUTH: 'keys' }).ABATHUR_AUTH).toBe('keys');
+    expect(() => readConfig({ HOST: '10.0.0.1', ABATHUR_AUTH: 'off' })).toThrow(/abathur keys create --role operator/);
   });
 
   it('R-O8 take what the environment says, numbers as numbers', () => {

@@ -1,5 +1,6 @@
 import 'reflect-metadata';
 import { IsIn, IsInt, IsNotEmpty, IsUrl, Matches, Max, Min, validateSync } from 'class-validator';
+import { isLoopback } from '#access';
 import { foldersOf } from '#documents';
 import { LOG_LEVELS, type LogLevel } from '#telemetry';
 
@@ -14,9 +15,16 @@ export class Config {
   @IsInt() @Min(1) @Max(64) ABATHUR_DB_POOL_MAX = 20;
   @IsInt() @Min(1) @Max(600_000) ABATHUR_DB_POOL_TIMEOUT_MS = 30_000;
 
+  /** Pages in the write-ahead log from which on a commit folds it back into the file. */
+  @IsInt() @Min(1) @Max(1_000_000) ABATHUR_DB_WAL_AUTOCHECKPOINT = 1000;
+  /** Reads that take longer are told in the log; 0: none are. */
+  @IsInt() @Min(0) @Max(600_000) ABATHUR_SLOW_READ_MS = 100;
+
   @IsIn(LOG_LEVELS) ABATHUR_LOG_LEVEL: LogLevel = 'info';
   /** Whether this process also does the background work; `off` where `abathur-workers` runs beside it. */
   @IsIn(['on', 'off']) ABATHUR_BACKGROUND: 'on' | 'off' = 'on';
+  /** Port on 127.0.0.1 at which the workers serve their metrics; 0 for none. */
+  @IsInt() @Min(0) @Max(65535) ABATHUR_WORKER_PORT = 0;
   /** Days after its termination when a session is archived. */
   @IsInt() @Min(0) @Max(3650) ABATHUR_ARCHIVE_AFTER_DAYS = 30;
   /** Who makes memories of sessions that have ended: rules, a model on OLLAMA_HOST, or nobody. */
@@ -30,7 +38,12 @@ export class Config {
   /** How long a request may take to arrive, headers and body. */
   @IsInt() @Min(100) @Max(600_000) ABATHUR_REQUEST_TIMEOUT_MS = 30_000;
 
-  @IsIn(['off']) ABATHUR_AUTH = 'off' as const;
+  /** Whether clients are asked for a key; by default where others reach HOST, and in production. */
+  @IsIn(['keys', 'off']) ABATHUR_AUTH: 'keys' | 'off' = 'off';
+  /** The key that the command line shows to a server. */
+  @Matches(/^$|^abk_/, { message: 'must be a key, which begins with abk_' }) ABATHUR_API_KEY = '';
+  /** `production` has keys asked for on a loopback address, too. */
+  @Matches(/^[\w-]*$/, { message: 'must be a word' }) NODE_ENV = '';
   @IsIn(['off']) ABATHUR_AUDIT_READS = 'off' as const;
   @IsIn(['local', 'ollama']) ABATHUR_EMBEDDINGS: 'local' | 'ollama' = 'local';
   @IsNotEmpty() ABATHUR_EMBEDDING_MODEL = 'nomic-embed-text';
@@ -61,6 +74,7 @@ export class ConfigError extends Error {
 /** Reads the environment; the first setting that cannot be used stops the program. */
 export function readConfig(environment: NodeJS.ProcessEnv): Config {
   const config = new Config();
+  config.ABATHUR_AUTH = defaultAuth(environment, config);
   const names = Object.keys(config) as (keyof Config)[];
   const unknown = Object.keys(environment).find(
     (name) => name.startsWith('ABATHUR_') && !names.includes(name as keyof Config),
@@ -79,6 +93,11 @@ export function readConfig(environment: NodeJS.ProcessEnv): Config {
       `${wrong.property} is "${String(environment[wrong.property])}", but it ${rules.join(' and ')}.`,
     );
   }
+  if (config.ABATHUR_AUTH === 'off' && !isLoopback(config.HOST)) {
+    throw new ConfigError(
+      `ABATHUR_AUTH is "off", but others reach HOST ${config.HOST}: set ABATHUR_AUTH=keys and make a key with abathur keys create --role operator, or listen on 127.0.0.1.`,
+    );
+  }
   if (config.ABATHUR_DB_POOL_MIN > config.ABATHUR_DB_POOL_MAX) {
     throw new ConfigError(
       `ABATHUR_DB_POOL_MIN is ${config.ABATHUR_DB_POOL_MIN}, but it must not be above ABATHUR_DB_POOL_MAX, which is ${config.ABATHUR_DB_POOL_MAX}.`,
@@ -86,6 +105,11 @@ export function readConfig(environment: NodeJS.ProcessEnv): Config {
   }
   refuseFolders(config);
   return config;
+}
+
+/** Nobody is asked for a key only where nobody else can come in. */
+function defaultAuth({ HOST, NODE_ENV }: NodeJS.ProcessEnv, config: Config): 'keys' | 'off' {
+  return NODE_ENV === 'production' || !isLoopback(HOST ?? config.HOST) ? 'keys' : 'off';
 }
 
 function refuseFolders({ ABATHUR_DOCUMENT_DIRS: directories }: Config): void {

@@ -9,10 +9,12 @@ import {
   contextNow,
   contextsPage,
   recordedContext,
+  taintedContexts,
   type Context,
   type ContextsInput,
   type ContextSummary,
   type RecordedContext,
+  type TaintedContext,
 } from './context.reads.js';
 
 export class GetContext {
@@ -26,6 +28,14 @@ export class ListContexts {
   constructor(
     readonly by: Caller,
     readonly input: ContextsInput,
+  ) {}
+}
+
+/** Recorded contexts that were given what is in a quarantine. */
+export class ListTaintedContexts {
+  constructor(
+    readonly by: Caller,
+    readonly input: { id: string; limit: number; cursor?: string },
   ) {}
 }
 
@@ -87,7 +97,16 @@ export class ListContextsHandler implements IQueryHandler<ListContexts> {
   }
 }
 
-export const contextQueryHandlers = [GetContextHandler, ListContextsHandler];
+@QueryHandler(ListTaintedContexts)
+export class ListTaintedContextsHandler implements IQueryHandler<ListTaintedContexts> {
+  constructor(private readonly reads: ReadSide) {}
+
+  execute({ input }: ListTaintedContexts): Promise<Page<TaintedContext>> {
+    return this.reads.scan(taintedContexts, input);
+  }
+}
+
+export const contextQueryHandlers = [GetContextHandler, ListContextsHandler, ListTaintedContextsHandler];
 
 function difference(then: Context, now: Pick<Context, 'position' | 'lines'>): ContextDifference {
   const before = new Map(then.lines.map((line) => [subjectOf(line), line]));

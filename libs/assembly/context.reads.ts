@@ -184,6 +184,14 @@ export const recordedContext = defineRead('contexts.recorded', (db, context_id: 
   };
 });
 
+/** The session that a recorded context is of; `null`: there is no such context. */
+export const contextSession = defineRead(
+  'contexts.session',
+  (db, context_id: string): string | null =>
+    db.one<{ session_id: string }>(sql`SELECT session_id FROM contexts WHERE context_id = ${context_id}`)?.session_id ??
+    null,
+);
+
 export interface ContextSummary {
   id: string;
   session_id: string;
@@ -241,7 +249,46 @@ export const contextsPage = defineRead(
   },
 );
 
-export const contextReads = [contextNow, recordedContext, contextsPage];
+/** A recorded context that was given what is in a quarantine. */
+export interface TaintedContext {
+  id: string;
+  session_id: string;
+  task_id: string | null;
+  created_by: string;
+  created_at: string;
+  /** Ids of the versions that it was given. */
+  memory_ids: number[];
+}
+
+/** The newest first. */
+export const taintedContexts = defineRead(
+  'contexts.tainted',
+  (db, { id, limit, cursor }: { id: string; limit: number; cursor?: string }): Page<TaintedContext> => {
+    const quarantine = db.one<{ position: number }>(
+      sql`SELECT id AS position FROM quarantines WHERE quarantine_id = ${id}`,
+    );
+    if (quarantine === undefined) throw notFound('quarantine', id.slice(0, 100));
+    const list = ['tainted', id];
+    const [last] = decodeCursor<[number]>(list, cursor) ?? [];
+    const rows = db.all<Omit<TaintedContext, 'memory_ids'> & { position: number; memory_ids: string }>(
+      sql`SELECT c.id AS position, c.context_id AS id, c.session_id, c.task_id, c.created_by, c.created_at,
+            json_group_array(i.memory_id) AS memory_ids
+          FROM memory_quarantines k JOIN context_items i ON i.memory_id IS NOT NULL AND i.memory_id = k.entry_id
+            JOIN contexts c ON c.id = i.context_id
+          WHERE k.quarantine = ${quarantine.position} AND c.id < ${last ?? Number.MAX_SAFE_INTEGER}
+          GROUP BY c.id ORDER BY c.id DESC LIMIT ${limit + 1}`,
+    );
+    return toPage(
+      list,
+      rows,
+      limit,
+      ({ position }) => [position],
+      ({ position: _, memory_ids, ...row }) => ({ ...row, memory_ids: JSON.parse(memory_ids) as number[] }),
+    );
+  },
+);
+
+export const contextReads = [contextSession, contextNow, recordedContext, contextsPage, taintedContexts];
 
 const headOf = (db: Reader): number =>
   db.one<{ position: number }>(sql`SELECT coalesce(max(position), 0) AS position FROM audit`)!.position;

@@ -9,6 +9,7 @@ import {
   type AnyUndoes,
   type Snapshots,
 } from '#audit-log';
+import { access } from '#access';
 import { documents, documentSearchable } from '#documents';
 import { jobs } from '#jobs';
 import { memories, memorySearchable } from '#memories';
@@ -20,6 +21,7 @@ import type { AnyDecider, EventCatalog } from '#kernel';
 import { readRegistry } from '#storage';
 import { work } from '#work';
 import { activityProjector } from './activity.projector.js';
+import { census } from './census.js';
 import { contexts } from './context.js';
 import { erasures } from './erasure/erasure.js';
 import { provenanceProjector } from './provenance.projector.js';
@@ -33,6 +35,7 @@ const features: Feature[] = [
   documents,
   work,
   jobs,
+  access,
   search([memorySearchable, documentSearchable]),
   contexts,
   erasures,
@@ -45,6 +48,7 @@ const features: Feature[] = [
       ...outcomeReads,
       ...extractionReads,
       ...operationReads,
+      census,
       projectionStatus,
       parkedEvents,
       countRows,

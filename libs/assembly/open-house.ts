@@ -1,3 +1,4 @@
+import type { ApiKeys } from '#access';
 import type { LogSigner, SqliteAuditLog, WriterClient } from '#audit-log';
 import type { Backups } from '#backup';
 import type { FolderSync } from '#documents';
@@ -22,6 +23,7 @@ export interface House {
   writer: WriterClient;
   auditLog: SqliteAuditLog;
   signer: LogSigner;
+  keys: ApiKeys;
   meaning: Meaning;
   chat: OllamaChat;
   folders: FolderSync;

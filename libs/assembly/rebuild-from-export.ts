@@ -1,9 +1,9 @@
-import { closeSync, existsSync, fsyncSync, linkSync, mkdirSync, openSync, rmSync } from 'node:fs';
+import { closeSync, existsSync, fsyncSync, linkSync, openSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { importLog, LogReader } from '#audit-log';
 import { conflict, DomainError } from '#kernel';
 import { Projections } from '#projections';
-import { Database, migrate, readMigrations } from '#storage';
+import { Database, makeDirectory, migrate, readMigrations } from '#storage';
 import { eraseAgain } from './erasure/erase-file.js';
 import { catalog, projectors } from './features.js';
 import { PROJECT_ROOT } from './project.js';
@@ -35,7 +35,7 @@ export async function rebuildFromExport(
   erasures?: string,
 ): Promise<RebuiltFile> {
   refuseExisting(to);
-  mkdirSync(dirname(to), { recursive: true });
+  makeDirectory(dirname(to));
   const part = `${to}.part`;
   removeFiles(part);
   try {

@@ -17,10 +17,13 @@ const MEANING: Record<keyof Config, string> = {
   ABATHUR_DB_PATH: 'The database file; its directory is made.',
   ABATHUR_DB_SYNCHRONOUS:
     '`FULL`: an answered write survives power loss. `NORMAL`: it survives a crash of the process only.',
+  ABATHUR_DB_WAL_AUTOCHECKPOINT: 'Pages in the write-ahead log from which on a commit folds it back into the file.',
+  ABATHUR_SLOW_READ_MS: 'Reads that take longer are told in the log by name (`slow-read`); 0: none are.',
   ABATHUR_DB_POOL_MIN: 'Reader threads that are always there.',
   ABATHUR_DB_POOL_MAX: 'Reader threads at most.',
   ABATHUR_DB_POOL_TIMEOUT_MS: 'How long a read waits for a free reader before 503.',
   ABATHUR_LOG_LEVEL: '`trace`, `debug`, `info`, `warn`, `error` or `silent`; lines of JSON on standard output.',
+  ABATHUR_WORKER_PORT: 'Port on 127.0.0.1 at which the worker serves `/metrics`; 0 for none.',
   ABATHUR_BACKGROUND: '`off` where `npm run worker` runs beside it on the same file.',
   ABATHUR_ARCHIVE_AFTER_DAYS: 'Days after its termination when a session is archived.',
   ABATHUR_EXTRACTION:
@@ -32,7 +35,9 @@ const MEANING: Record<keyof Config, string> = {
     'How long after SIGTERM requests are still taken while readiness says no, so that a load balancer can see it. It comes on top of the drain timeout.',
   ABATHUR_REQUEST_TIMEOUT_MS: 'How long a request may take to arrive, headers and body; then it is refused with 408.',
   ABATHUR_AUTH:
-    'Only `off` yet: whoever reaches `HOST` may do everything. On an address that others reach, the start warns and `/health` is degraded.',
+    '`keys`: clients show one (see Keys and rights). That is the default where others reach `HOST` and with `NODE_ENV=production`; `off` is refused where others reach `HOST`.',
+  ABATHUR_API_KEY: 'The key that `abathur` shows to a server.',
+  NODE_ENV: '`production`: keys are asked for on a loopback address, too.',
   ABATHUR_AUDIT_READS: 'Only `off` yet.',
   ABATHUR_EMBEDDINGS: 'Who makes vectors of texts: `local` is built in and needs nothing, `ollama` asks a server.',
   ABATHUR_EMBEDDING_MODEL: 'Model for `ollama`; after a change texts are embedded again in the background.',

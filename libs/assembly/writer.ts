@@ -15,6 +15,7 @@ import { Projections } from '#projections';
 import { parkText, registerModel, retryParked, storeVector, type EmbeddingModel } from '#search';
 import { sql, type Database } from '#storage';
 import { catalog, deciders, projectors, reads } from './features.js';
+import type { Tally } from './tally.js';
 import { moveReaction } from './task-outcome.js';
 
 /** How long an idempotency key is remembered, in milliseconds. */
@@ -40,17 +41,36 @@ export interface HouseRules {
 }
 
 /** The writer with all features, on a connection of its own. */
-export function assembleWriter(db: Database, { episodicTtlDays = 90 }: HouseRules = {}): Writer {
+export function assembleWriter(db: Database, { episodicTtlDays = 90 }: HouseRules = {}, tally?: Tally): Writer {
   const projections = new Projections(db, new LogReader(db, catalog), projectors);
-  const log = new LogWriter(db, catalog, (events) => projections.onAppend(events));
+  const log = new LogWriter(db, catalog, (events) => {
+    projections.onAppend(events);
+    tally?.see(events);
+  });
   const rules = new Map(deciders).set(memory.name, memoryWith(episodicTtlDays * 24 * 3600));
-  const transactor = new Transactor(db, log, rules, reads, catalog, () => projections.settle());
+  const transactor = new Transactor(
+    db,
+    log,
+    rules,
+    reads,
+    catalog,
+    () => projections.settle(),
+    (known) => tally?.load(known),
+  );
   db.transaction(() => projections.register(new Date().toISOString()));
+  fill(projections);
   return new Writer(db, log, transactor, {
-    onBegin: () => projections.onBegin(),
-    onUndo: (position) => projections.onUndo(position),
+    onBegin: () => {
+      tally?.begin();
+      projections.onBegin();
+    },
+    onUndo: (position) => {
+      projections.onUndo(position);
+      tally?.undo(position);
+    },
     onRead: () => projections.settle(),
     onEnd: (position) => projections.onEnd(position),
+    onCommitted: () => tally?.commit(),
     chores: {
       'forget-folded': () => transactor.forget(),
       'keep-checkpoint': (checkpoint) => keepCheckpoint(db, checkpoint as KeptCheckpoint),
@@ -58,6 +78,13 @@ export function assembleWriter(db: Database, { episodicTtlDays = 90 }: HouseRule
       'retry-parked-events': (input) => {
         const { name, time } = input as { name: string; time: string };
         return projections.retryParked(
+          projectors.find((projector) => projector.name === name)!,
+          time,
+        );
+      },
+      'leave-event-aside': (input) => {
+        const { name, time } = input as { name: string; time: string };
+        return projections.leaveAside(
           projectors.find((projector) => projector.name === name)!,
           time,
         );
@@ -96,4 +123,13 @@ export function assembleWriter(db: Database, { episodicTtlDays = 90 }: HouseRule
       },
     },
   });
+}
+
+/** What cannot be filled is told to whoever writes next, who finds it as it is: until then reads go on. */
+function fill(projections: Projections): void {
+  try {
+    projections.fill();
+  } catch {
+    return;
+  }
 }

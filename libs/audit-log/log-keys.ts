@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { makeDirectory } from '#storage';
 import { DomainError } from '#kernel';
 import {
   generateKey,
@@ -26,7 +27,7 @@ export class LogKeys {
   /** Makes the directory and a first key where there is none. */
   create(): void {
     if (existsSync(join(this.directory, KEYS))) return;
-    mkdirSync(this.directory, { recursive: true, mode: 0o700 });
+    makeDirectory(this.directory, 0o700);
     const key = generateKey(`abathur-memory/${randomBytes(8).toString('hex')}`);
     try {
       writeFileSync(join(this.directory, KEYS), `${key}\n`, { mode: 0o600, flag: 'wx' });

@@ -33,7 +33,7 @@ export interface StreamTip {
 /** Inline projectors: told of events in the transaction that appends them. */
 export type OnAppend = (events: Recorded[]) => void;
 
-export type Proposer = Pick<Caller, 'actor' | 'correlation_id' | 'causation_id'>;
+export type Proposer = Pick<Caller, 'actor' | 'authenticated' | 'correlation_id' | 'causation_id'>;
 
 /**
  * Appends to the table `audit`, always inside a transaction that its caller holds. Nothing is cached between
@@ -186,7 +186,8 @@ export class LogWriter {
   private insert(event: NewEvent, version: number, proposer: Proposer, time: string): Recorded {
     const schema = this.catalog[event.type];
     if (schema === undefined) throw new Error(`No event type ${event.type} in the catalog`);
-    const { about = {}, actor = proposer.actor } = event;
+    const { about = {} } = event;
+    const actor = actorOf(event.actor, proposer);
     const position = this.tip.position + 1;
     const timestamp = time > this.tip.time ? time : this.tip.time;
     const draft = {
@@ -198,7 +199,7 @@ export class LogWriter {
       schema_version: schema.version,
       timestamp,
       actor,
-      agent_id: about.agent_id ?? agentOf(actor),
+      agent_id: about.agent_id ?? agentOf(event.actor ?? actor),
       task_id: about.task_id ?? null,
       session_id: about.session_id ?? null,
       memory_operation: about.memory_operation ?? null,
@@ -279,6 +280,12 @@ function refuseTwins(events: NewEvent[]): undefined {
 }
 
 const digest = (text: string): string => hash('sha256', text, 'base64url');
+
+/** Who showed a key is recorded by it; whom they say they speak for stands before it. */
+function actorOf(claimed: string | undefined, { actor, authenticated = false }: Proposer): string {
+  if (claimed === undefined) return actor;
+  return authenticated ? `${claimed}@${actor}` : claimed;
+}
 
 const agentOf = (actor: string): string | null => (actor.startsWith('agent:') ? actor.slice('agent:'.length) : null);
 

@@ -129,7 +129,6 @@ const CACHE_SIZE = 8_000_000;
 export class Transactor {
   private readonly folded = new LRUCache<string, Folded>({ maxSize: CACHE_SIZE, maxEntrySize: CACHE_SIZE / 4 });
   private readonly log: LogReader;
-
   constructor(
     private readonly db: Database,
     private readonly writer: LogWriter,
@@ -138,6 +137,8 @@ export class Transactor {
     catalog: EventCatalog,
     /** Before a read: what this work has appended must be there for it. */
     private readonly onRead: () => void = () => undefined,
+    /** Told of each stream that has events: whether its state was here already, or had to be folded from its beginning. */
+    private readonly onLoad: (known: boolean) => void = () => undefined,
   ) {
     this.log = new LogReader(db, catalog);
   }
@@ -266,9 +267,11 @@ export class Transactor {
 
   private load(decider: AnyDecider, stream: string): Folded {
     const fresh = { state: decider.initial, version: 0, position: 0 };
-    const known = this.folded.get(stream) ?? fresh;
+    const kept = this.folded.get(stream);
+    const known = kept ?? fresh;
     // Asking for the tip alone costs a quarter of asking for rows, and nearly always there are none.
     const tip = this.writer.streamTip(stream);
+    if (tip.version > 0) this.onLoad(kept !== undefined);
     if (tip.version === known.version && tip.position === known.position) return known;
     // After an erasure by another process the stream has begun anew: what was folded is of another one.
     const holds = known.version < tip.version && this.writer.holds(stream, known.version, known.position);

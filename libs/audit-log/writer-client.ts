@@ -13,6 +13,8 @@ export interface BatchReport {
   settled: (Exclude<Settled, { error: unknown }> | { error: SerializedError })[];
   /** Seconds from `BEGIN` to after `COMMIT`. */
   seconds: number;
+  /** What the thread has counted meanwhile, for the metrics. */
+  news: unknown;
 }
 
 export type SerializedError = SerializedDomainError | { message: string; stack?: string };
@@ -37,6 +39,8 @@ export class WriterClient implements Settler {
 
   /** Told of each batch: how many requests it held, its seconds, and the seconds each of them waited in all. */
   onBatch: (size: number, seconds: number, waits: number[]) => void = () => undefined;
+  /** Told what the thread has counted since it told last. */
+  onNews: (news: unknown) => void = () => undefined;
   /** Called when the writer thread died: nothing can be written any more. */
   onDeath: (error: Error) => void = () => undefined;
 
@@ -101,7 +105,7 @@ export class WriterClient implements Settler {
     this.worker.postMessage({ requests } satisfies ToWriter);
   }
 
-  private deliver({ ids, settled, seconds }: BatchReport): void {
+  private deliver({ ids, settled, seconds, news }: BatchReport): void {
     const now = performance.now();
     const waits: number[] = [];
     ids.forEach((id, index) => {
@@ -113,6 +117,7 @@ export class WriterClient implements Settler {
       else waiting.resolve(result.value);
     });
     this.onBatch(ids.length, seconds, waits);
+    if (news !== undefined) this.onNews(news);
   }
 
   private die(error: Error): void {

@@ -1,5 +1,5 @@
 import { DomainError, type Caller } from '#kernel';
-import { saysFull, type Database } from '#storage';
+import { saysFull, takesNoWrites, type Database } from '#storage';
 import type { Commit, Receipt } from './audit-log.js';
 import { commitIdOf, type LogWriter } from './log-writer.js';
 import { Rehearsed, type Transactor, type Work, type WorkAnswer } from './transactor.js';
@@ -20,6 +20,8 @@ export interface WriterHooks {
   onRead(): void;
   /** After the last one: inline checkpoints move to this position. */
   onEnd(position: number): void;
+  /** After the commit. */
+  onCommitted?(): void;
   /** Maintenance that writes: one turn of a catch-up projection, pruning. */
   chores: Record<string, (input: unknown) => unknown>;
 }
@@ -39,17 +41,19 @@ export class Writer {
   /** Settles the requests in order. Either the transaction commits, or every request gets the reason why not. */
   batch(requests: WriterRequest[]): Settled[] {
     try {
-      return this.db.transaction(() => {
+      const settled = this.db.transaction(() => {
         this.log.refresh();
         this.hooks.onBegin();
         const before = this.log.position;
-        const settled = requests.map((request) => this.settle(request));
+        const answers = requests.map((request) => this.settle(request));
         if (this.log.position > before) this.hooks.onEnd(this.log.position);
-        return settled;
+        return answers;
       });
+      this.hooks.onCommitted?.();
+      return settled;
     } catch (error) {
       this.transactor.forget();
-      return requests.map(() => ({ error: storageError(error) }));
+      return requests.map(() => ({ error: storageError(error, this.db.path) }));
     }
   }
 
@@ -64,7 +68,7 @@ export class Writer {
       this.log.refresh();
       this.hooks.onUndo(this.log.position);
       if (error instanceof Rehearsed) return { value: error.answer };
-      return { error: storageError(error) };
+      return { error: storageError(error, this.db.path) };
     }
   }
 
@@ -96,8 +100,16 @@ const reads = (request: WriterRequest): boolean =>
   request.kind === 'execute' && request.work.steps.some((step) => !('decider' in step));
 
 /** What SQLite's refusals mean to a client. */
-function storageError(error: unknown): unknown {
+function storageError(error: unknown, path: string): unknown {
   const code = (error as { code?: string }).code ?? '';
+  if (/^SQLITE_(IOERR|READONLY|CANTOPEN)/.test(code) && takesNoWrites(path)) {
+    return new DomainError(
+      'unavailable',
+      'storage-read-only',
+      'The file system of the database takes no writes; nothing was written.',
+      { hint: 'Look at its disk: a system lets nobody write any more where a disk reports errors. Reads go on.' },
+    );
+  }
   if (saysFull(error)) {
     return new DomainError('storage-full', 'storage-full', 'The disk is full; nothing was written.', {
       hint: 'Give up the ballast (abathur ballast release), then free space on the partition of the database; reads go on.',

@@ -67,4 +67,4 @@ class Watch {
 }
 
 const revive = (error: Extract<FromTask, { error: unknown }>['error']): Error =>
-  'kind' in error ? DomainError.from(error) : Object.assign(new Error(error.message), { stack: error.stack });
+  'kind' in error ? DomainError.from(error) : Object.assign(new Error(error.message), error);

@@ -1,6 +1,6 @@
 import { rmSync } from 'node:fs';
 import { LogReader } from '#audit-log';
-import { differences, Projections, replay, type Difference } from '#projections';
+import { compareTable, isEqual, Projections, replay, type TableDifference } from '#projections';
 import { Database, migrate } from '#storage';
 import type { Knowledge } from './knowledge.js';
 import type { Report } from './steps.js';
@@ -18,35 +18,40 @@ export interface Comparison {
 /** Tells every table again from the log of this file, and compares them row for row. */
 export function compareWithLog(path: string, knowledge: Knowledge, report: Report): Comparison {
   const { catalog, projectors, migrations } = knowledge;
-  const [db, rebuilt] = [path, `${path}.rebuilt`].map((file) => Database.open({ path: file, synchronous: 'NORMAL' }));
+  const db = Database.open({ path, synchronous: 'NORMAL' });
+  const rebuilt = Database.open({ path: `${path}.rebuilt`, purpose: 'scratch' });
   try {
-    migrate(rebuilt!, migrations);
-    const log = new LogReader(db!, catalog);
+    migrate(rebuilt, migrations);
+    const log = new LogReader(db, catalog);
     const begin = performance.now();
     report({ step: 'rebuild', done: 0, total: log.head().position });
-    catchUp(db!, log, knowledge);
-    const events = replay(log, projectors, rebuilt!);
+    catchUp(db, log, knowledge);
+    const events = replay(log, projectors, rebuilt);
     const middle = performance.now();
     const tables = projectors.flatMap((projector) => projector.tables);
-    const found = tables.flatMap((table, index): Difference[] => {
+    // Inside of SQLite: however large a table is, it is not held in memory.
+    db.attach(`${path}.rebuilt`, 'rebuilt');
+    const found = tables.map((table, index): TableDifference => {
       report({ step: 'compare', done: index, total: tables.length });
-      return differences(db!, rebuilt!, [table]);
+      return compareTable(db, table);
     });
     return {
       events,
       tables: tables.length,
-      differences: found.map(({ table, only_live, only_rebuilt }) => ({
-        table,
-        only_here: only_live.length,
-        only_from_log: only_rebuilt.length,
-      })),
+      differences: found
+        .filter((difference) => !isEqual(difference))
+        .map(({ table, surplus, missing, changed }) => ({
+          table,
+          only_here: surplus + changed,
+          only_from_log: missing + changed,
+        })),
       rebuild_seconds: (middle - begin) / 1000,
       compare_seconds: (performance.now() - middle) / 1000,
     };
   } finally {
-    db!.close();
-    rebuilt!.close();
-    for (const suffix of ['', '-wal', '-shm']) rmSync(`${path}.rebuilt${suffix}`, { force: true });
+    db.close();
+    rebuilt.close();
+    for (const suffix of ['', '-journal', '-wal', '-shm']) rmSync(`${path}.rebuilt${suffix}`, { force: true });
   }
 }
 

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { DomainError } from '#kernel';
-import { FileLock, sync } from '#storage';
+import { FileLock, makeDirectory, sync } from '#storage';
 import { MANIFEST, readManifest, type Manifest } from './manifest.js';
 
 /** A backup: a directory with the packed copy and its manifest. */
@@ -107,7 +107,7 @@ export class Shelf {
 
   private lock(): FileLock | undefined {
     try {
-      mkdirSync(this.directory, { recursive: true, mode: 0o700 });
+      makeDirectory(this.directory, 0o700);
       return FileLock.alone(join(this.directory, '.lock'));
     } catch (error) {
       const { code = 'unknown' } = error as { code?: string };

@@ -1,8 +1,8 @@
-import { existsSync, mkdirSync, rmSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { positionAt } from '#audit-log';
 import { DomainError, invalid } from '#kernel';
-import { Database, diskOf, FileLock, megabytes, migrate, saysFull, sql, stagingOf } from '#storage';
+import { Database, diskOf, FileLock, makeDirectory, megabytes, migrate, saysFull, sql, stagingOf } from '#storage';
 import { inspect, type Contents } from './inspect.js';
 import type { Knowledge } from './knowledge.js';
 import { lossOf, type Loss } from './loss.js';
@@ -53,7 +53,7 @@ export async function stage(options: StageOptions, knowledge: Knowledge, report:
     // What an earlier one has left behind, which was cut off before it was decided.
     rmSync(directory, { recursive: true, force: true });
     refuseLittleSpace(manifest, options);
-    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    makeDirectory(directory, 0o700);
     await unpackInto(file, options.backup, manifest, report);
     const found = inspect(file, (entries, of) => report({ step: 'verify', done: entries, total: of }));
     refuseOtherContents(manifest, found);

@@ -22,7 +22,9 @@ export interface Task<K extends TaskKind = TaskKind> {
 }
 
 export type FromTask =
-  { step: Step } | { result: unknown } | { error: SerializedDomainError | { message: string; stack?: string } };
+  | { step: Step }
+  | { result: unknown }
+  | { error: SerializedDomainError | { message: string; stack?: string; code?: string; path?: string } };
 
 /** Runs a task in this process; whatever goes wrong is told in a form that crosses to another. */
 export async function runTask(task: Task, knowledge: Knowledge, tell: (news: FromTask) => void): Promise<void> {
@@ -30,8 +32,8 @@ export async function runTask(task: Task, knowledge: Knowledge, tell: (news: Fro
   try {
     tell({ result: await perform(task, knowledge, report) });
   } catch (error) {
-    const { message, stack } = error as Error;
-    tell({ error: error instanceof DomainError ? error.toJSON() : { message, stack } });
+    const { message, stack, code, path } = error as NodeJS.ErrnoException;
+    tell({ error: error instanceof DomainError ? error.toJSON() : { message, stack, code, path } });
   }
 }
 

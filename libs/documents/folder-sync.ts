@@ -34,6 +34,8 @@ export interface FolderSyncOptions {
   caller: (correlationId?: string) => Caller;
   /** Hears of each sync that came to its end. */
   onSynced?: (result: SyncResult) => void;
+  /** Hears of each that could not. */
+  onFailed?: () => void;
   /** Largest file that is indexed, in bytes. */
   limit?: number;
 }
@@ -79,7 +81,7 @@ export class FolderSync {
   ): Promise<SyncResult> {
     const caller = this.options.caller(correlationId);
     const result = this.turn.then(() => new Run(this.options, this.stopped.signal, onProgress, caller).over(scopes));
-    void result.then(this.options.onSynced, () => undefined);
+    void result.then(this.options.onSynced, this.options.onFailed ?? (() => undefined));
     this.turn = result.catch(() => undefined);
     return result;
   }

@@ -20,7 +20,7 @@ export { document } from './document.decider.js';
 export { DOCUMENT_TYPES, type DocumentType } from './document.events.js';
 export { SYNC_STATUSES, type Document, type SyncStatus } from './document.reads.js';
 export { documentSearchable } from './document.searchable.js';
-export { FolderSync, type SyncResult } from './folder-sync.js';
+export { FolderSync, type FolderSyncOptions, type SyncResult } from './folder-sync.js';
 export { foldersOf } from './folders.js';
 export { readDocument } from './read-document.js';
 export { FolderWatch } from './watch.js';

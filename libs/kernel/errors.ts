@@ -6,11 +6,14 @@
 /** What kind of failure it is: the doors map a kind to a status or an exit code, and nothing else. */
 export type ErrorKind =
   | 'invalid'
+  | 'unauthenticated'
+  | 'forbidden'
   | 'not-found'
   | 'conflict'
   | 'version-conflict'
   | 'key-reused'
   | 'too-large'
+  | 'rate-limited'
   | 'unavailable'
   | 'storage-full';
 

@@ -1,4 +1,4 @@
-export type { Caller, Visibility } from './caller.js';
+export { SHOWN_BY, speakerOf, type Caller, type Visibility } from './caller.js';
 export { decodeCursor, encodeCursor, toPage, type CursorKeys, type Page } from './cursor.js';
 export type { AnyDecider, Decider, DecisionContext } from './decider.js';
 export {
@@ -14,5 +14,14 @@ export {
 } from './errors.js';
 export type { About, DomainEvent, EventCatalog, EventSchema, MemoryOperation, Recorded, RecordedOf } from './event.js';
 export { assertStorable, assertText, canonicalJson, MAX_DEPTH, type Json, type JsonObject } from './json.js';
-export { below, identifier, memoryKey, namespace, namespacePrefix, SCOPES, type Namespace } from './namespace.js';
+export {
+  below,
+  identifier,
+  memoryKey,
+  namespace,
+  namespacePrefix,
+  SCOPES,
+  scopeOf,
+  type Namespace,
+} from './namespace.js';
 export { streamName, streamParts } from './stream-name.js';

@@ -19,6 +19,14 @@ const SELECTOR_ALONE = /(?<![\p{Extended_Pictographic}\p{Emoji_Modifier}])[\uFE0
 const TAG_ALONE = /(?<!\u{1F3F4}[\u{E0020}-\u{E007F}]*)[\u{E0000}-\u{E007F}]/u;
 const PLAIN = /^[\x20-\x7e]*$/;
 
+export type NamespaceScope = (typeof SCOPES)[number] | 'other';
+
+/** The scope that a namespace or a prefix of one lies in; `other` for a prefix that no namespace can have. */
+export function scopeOf(prefix: string): NamespaceScope {
+  const [scope] = prefix.split(':', 1);
+  return SCOPES.find((one) => one === scope) ?? 'other';
+}
+
 /** Checks a full namespace and returns it; at least two segments, the first one a scope. */
 export function namespace(text: string, field = 'namespace'): Namespace {
   const segments = assertSegments(text, field);

@@ -35,7 +35,7 @@ export const fingerprintsPage = defineRead(
   (db, input: FingerprintsInput): { items: BucketedFingerprint[]; next?: FingerprintCursor } => {
     const { namespace_prefix, model, limit, after } = input;
     const conditions = [sql`m.replaced_at IS NULL AND m.is_deleted = 0`];
-    conditions.push(sql`m.consolidated_into IS NULL AND m.is_archived = 0`);
+    conditions.push(sql`m.consolidated_into IS NULL AND m.is_archived = 0 AND m.is_quarantined = 0`);
     if (after !== undefined) {
       const [namespace, updated_at, id] = after;
       conditions.push(sql`(m.namespace, m.updated_at, m.id) > (${namespace}, ${updated_at}, ${id})`);

@@ -13,15 +13,26 @@ import { memoryReads, memorySnapshot } from './memory.reads.js';
 import { memorySearch } from './memory.search.js';
 import { memoryProvenance } from './memory.provenance.js';
 import { memoryUndoes } from './memory.undo.js';
+import { quarantine } from './quarantine.decider.js';
+import { quarantineCatalog } from './quarantine.events.js';
+import { quarantineReads } from './quarantine.reads.js';
+import { quarantineUndoes } from './quarantine.undo.js';
 import { setAsideReads } from './set-aside.reads.js';
 
 /** What writer and reader threads need to know; the Nest side is `#memories/module`. */
 export const memories: Feature = {
-  catalog: { ...memoryCatalog, ...conflictCatalog },
-  deciders: [memory, conflict],
+  catalog: { ...memoryCatalog, ...conflictCatalog, ...quarantineCatalog },
+  deciders: [memory, conflict, quarantine],
   projectors: [memoriesProjector, memoryWordsProjector, conflictsProjector],
-  reads: [...memoryReads, ...memorySearch.reads, ...conflictReads, ...fingerprintReads, ...setAsideReads],
-  undoes: { ...memoryUndoes, ...conflictUndoes },
+  reads: [
+    ...memoryReads,
+    ...memorySearch.reads,
+    ...conflictReads,
+    ...fingerprintReads,
+    ...setAsideReads,
+    ...quarantineReads,
+  ],
+  undoes: { ...memoryUndoes, ...conflictUndoes, ...quarantineUndoes },
   provenance: memoryProvenance,
   snapshots: { memory: memorySnapshot },
 };
@@ -42,6 +53,7 @@ export { summariseEpisodes, type EpisodicInput, type EpisodicResult } from './ep
 export { compare, statementOf, type Verdict } from './statement.js';
 export { expireEnded } from './expire.js';
 export { memory, memoryStream, memoryWith } from './memory.decider.js';
+export type { ConflictEvent } from './conflict.events.js';
 export { MEMORY_TYPES, type MemoryEvent, type MemoryType } from './memory.events.js';
 export { MEMORY_WORDS, memorySearch, type MemorySearchAnswer, type MemorySearchInput } from './memory.search.js';
 export {
@@ -54,3 +66,6 @@ export {
   type NamespaceCount,
 } from './memory.reads.js';
 export { memorySearchable } from './memory.searchable.js';
+export { quarantine } from './quarantine.decider.js';
+export type { QuarantineSource } from './quarantine.events.js';
+export { planQuarantine, type Quarantine } from './quarantine.reads.js';

@@ -2,8 +2,11 @@ import { Module } from '@nestjs/common';
 import { consolidationHandlers } from './consolidation.commands.js';
 import { memoryCommandHandlers } from './memory.commands.js';
 import { memoryQueryHandlers } from './memory.queries.js';
+import { quarantineHandlers } from './quarantine.commands.js';
 
-@Module({ providers: [...memoryCommandHandlers, ...memoryQueryHandlers, ...consolidationHandlers] })
+@Module({
+  providers: [...memoryCommandHandlers, ...memoryQueryHandlers, ...consolidationHandlers, ...quarantineHandlers],
+})
 export class MemoriesModule {}
 
 export {
@@ -37,3 +40,4 @@ export {
   ListNamespaces,
   SearchMemories,
 } from './memory.queries.js';
+export { GetQuarantine, ImposeQuarantine, LiftQuarantine, ListQuarantines } from './quarantine.commands.js';

@@ -151,7 +151,12 @@ export class DeleteMemoryHandler implements ICommandHandler<DeleteMemory> {
     const step = decide({ type: 'DeleteMemory', ...address, if_match: by.if_match });
     const { results, replayed } = await this.log.execute({ caller: by, steps: [step] });
     const { position } = results[0] as Decision;
-    const { version } = this.reads.point(memoryAt, { ...address, as_of: position - 1, now: AS_WRITTEN });
+    const { version } = this.reads.point(memoryAt, {
+      ...address,
+      as_of: position - 1,
+      now: AS_WRITTEN,
+      include_quarantined: true,
+    });
     return { value: null, version, position, repeated: replayed };
   }
 }
@@ -300,7 +305,7 @@ function stepOf(operation: MemoryOperationInput, meaning: QueryMeaning | undefin
         if_match: operation.if_match,
       });
     case 'get':
-      return readStep(memoryIfAny, { ...operation, now });
+      return readStep(memoryIfAny, { ...operation, visible, now });
     case 'search': {
       const { op: _, ...input } = operation;
       return readStep(searchMemories, { ...input, visible, meaning, now });
@@ -328,7 +333,7 @@ function asOfWrite(
   // A version is found by its position; where the write made none, the memory is what it was then.
   const value =
     (events.length > 0 ? reads.point(memoryVersion, position) : null) ??
-    reads.point(memoryIfAny, { namespace, key, as_of: position, now: AS_WRITTEN });
+    reads.point(memoryIfAny, { namespace, key, as_of: position, now: AS_WRITTEN, include_quarantined: true });
   if (value === null) throw notFound('memory', `${namespace}/${key}`);
   return { value, version: value.version, position, repeated: replayed };
 }

@@ -70,6 +70,7 @@ describe('The projection of memories', () => {
       consolidated_into: null,
       requires_review: 0,
       is_archived: 0,
+      is_quarantined: 0,
       consolidated_from: null,
       seen_version: null,
       replaced_at: null,

@@ -1,7 +1,7 @@
 import { QueryHandler, type IQueryHandler } from '@nestjs/cqrs';
 import { createPatch, type Operation } from 'rfc6902';
 import { resolveMoment, SqliteAuditLog } from '#audit-log';
-import type { Caller, Page } from '#kernel';
+import { invalid, type Caller, type Page } from '#kernel';
 import { Meaning } from '#search';
 import { ReadSide } from '#storage';
 import {
@@ -72,11 +72,18 @@ export class ListNamespaces {
   ) {}
 }
 
+/** Who sees only some things is one of those whom a quarantine protects. */
+function refuseQuarantined({ visible }: Caller, { include_quarantined }: { include_quarantined?: boolean }): void {
+  if (visible === undefined || include_quarantined !== true) return;
+  throw invalid('include_quarantined', 'is for auditors and operators');
+}
+
 @QueryHandler(GetMemory)
 export class GetMemoryHandler implements IQueryHandler<GetMemory> {
   constructor(private readonly reads: ReadSide) {}
 
   async execute({ by, input }: GetMemory): Promise<Memory> {
+    refuseQuarantined(by, input);
     return this.reads.point(memoryAt, { ...input, ...resolveMoment(this.reads, input.as_of, by.time) });
   }
 }
@@ -86,6 +93,7 @@ export class ListMemoriesHandler implements IQueryHandler<ListMemories> {
   constructor(private readonly reads: ReadSide) {}
 
   async execute({ by, input }: ListMemories): Promise<Page<Memory>> {
+    refuseQuarantined(by, input);
     return this.reads.scan(memoriesPage, {
       ...input,
       visible: by.visible,
@@ -99,6 +107,7 @@ export class ListMemoryVersionsHandler implements IQueryHandler<ListMemoryVersio
   constructor(private readonly reads: ReadSide) {}
 
   async execute({ by, input }: ListMemoryVersions): Promise<Page<Memory>> {
+    refuseQuarantined(by, input);
     return this.reads.scan(memoryHistory, { ...input, ...resolveMoment(this.reads, input.as_of, by.time) });
   }
 }
@@ -151,6 +160,7 @@ export class SearchMemoriesHandler implements IQueryHandler<SearchMemories> {
   ) {}
 
   async execute({ by, input }: SearchMemories): Promise<MemorySearchAnswer> {
+    refuseQuarantined(by, input);
     const moment = resolveMoment(this.reads, input.as_of, by.time);
     const meaning = input.mode === 'keyword' ? undefined : await this.meaning.of(input.query, MEMORY_WORDS);
     return memorySearch.ask(this.reads, { ...input, visible: by.visible, ...moment, meaning });

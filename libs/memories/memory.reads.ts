@@ -1,5 +1,15 @@
-import { below, decodeCursor, notFound, toPage, type Json, type JsonObject, type Page, type Visibility } from '#kernel';
-import { seesNamespace } from '#access';
+import {
+  below,
+  decodeCursor,
+  DomainError,
+  notFound,
+  toPage,
+  type Json,
+  type JsonObject,
+  type Page,
+  type Visibility,
+} from '#kernel';
+import { isSeen, seesNamespace } from '#access';
 import type { Snapshot } from '#audit-log';
 import { and, compileFilter, defineRead, join, sql, type Field, type Reader, type Sql } from '#storage';
 import type { MemoryRef, MemoryType } from './memory.events.js';
@@ -28,6 +38,7 @@ export interface Memory {
   consolidated_from: MemoryRef[] | null;
   is_archived: boolean;
   requires_review: boolean;
+  is_quarantined: boolean;
 }
 
 /** A row that is asked for as one JSON text: one value crosses over from SQLite instead of eighteen. */
@@ -54,7 +65,8 @@ const memoryJson = ({
     'updated_at', updated_at, 'expires_at', expires_at, 'task_id', task_id, 'session_id', session_id,
     'published_from', json(published_from), 'consolidated_into', ${into}, 'consolidated_from', json(consolidated_from),
     'is_archived', json(iif(${isArchived}, 'true', 'false')),
-    'requires_review', json(iif(${requiresReview}, 'true', 'false'))) AS memory`;
+    'requires_review', json(iif(${requiresReview}, 'true', 'false')),
+    'is_quarantined', json(iif(is_quarantined, 'true', 'false'))) AS memory`;
 
 const NOT: Sql = { text: '0', params: [] };
 /** What has ended by `now` is gone, whether or not that has become an event yet. */
@@ -76,6 +88,10 @@ export interface MemoryInput {
   as_of?: number;
   /** The moment that is asked about, ISO-8601 UTC: what has ended by then is gone. */
   now: string;
+  /** Only what somebody sees. */
+  visible?: Visibility;
+  /** Also what is in quarantine. */
+  include_quarantined?: boolean;
 }
 
 /** A memory now, one of its versions, or the memory as it was at a position. Deleted and expired ones are found by version only. */
@@ -87,14 +103,25 @@ export const memoryAt = defineRead('memories.at', (db, input: MemoryInput): Memo
       `${input.namespace}/${input.key}${input.version === undefined ? '' : ` version ${input.version}`}`,
     );
   }
+  if (isHidden(memory, input)) throw quarantined(memory);
   return memory;
 });
 
+/** To whoever reads it, what is in quarantine is not there; an operator is told why. */
+const quarantined = ({ namespace, key, version }: Memory): DomainError =>
+  new DomainError('not-found', 'memory-quarantined', `${namespace}/${key} version ${version} is in quarantine.`, {
+    hint: 'Who looks into it asks with include_quarantined=true. A version from before is had back by restoring it.',
+  });
+
 /** Like {@link memoryAt}, but nothing is an answer too: for batches. */
 export const memoryIfAny = defineRead('memories.if-any', (db, input: MemoryInput): Memory | null => {
+  if (input.visible !== undefined && !isSeen(db, input.visible, input.namespace)) return null;
   const memory = find(db, input);
-  return memory === undefined || memory.is_deleted ? null : memory;
+  return memory === undefined || memory.is_deleted || isHidden(memory, input) ? null : memory;
 });
+
+const isHidden = ({ is_quarantined }: Memory, { include_quarantined }: MemoryInput): boolean =>
+  is_quarantined && include_quarantined !== true;
 
 /** The version that an event made, as it was made; `null` when the event made none. */
 export const memoryVersion = defineRead('memories.version', (db, id: number): Memory | null => {
@@ -187,19 +214,22 @@ export interface HistoryInput {
   key: string;
   now: string;
   as_of?: number;
+  /** Also versions in quarantine. */
+  include_quarantined?: boolean;
   limit: number;
   cursor?: string;
 }
 
 /** All versions, newest first; also of a deleted memory. */
 export const memoryHistory = defineRead('memories.history', (db, input: HistoryInput): Page<Memory> => {
-  const { namespace, key, as_of, now, limit, cursor } = input;
-  const list = ['history', namespace, key, as_of];
+  const { namespace, key, as_of, now, limit, cursor, include_quarantined = false } = input;
+  const list = ['history', namespace, key, as_of, include_quarantined];
   const [last] = decodeCursor<[number]>(list, cursor) ?? [];
   const rows = db.all<MemoryRow>(
     sql`SELECT ${memoryJsonAt(as_of, now)} FROM memory_entries m
         WHERE namespace = ${namespace} AND key = ${key} AND version < ${last ?? Number.MAX_SAFE_INTEGER}
-          AND id <= ${as_of ?? Number.MAX_SAFE_INTEGER} ORDER BY version DESC LIMIT ${limit + 1}`,
+          AND id <= ${as_of ?? Number.MAX_SAFE_INTEGER} AND ${include_quarantined ? sql`1` : LET_IN}
+        ORDER BY version DESC LIMIT ${limit + 1}`,
   );
   if (rows.length === 0 && last === undefined) throw notFound('memory', `${namespace}/${key}`);
   return toPage(list, rows.map(toMemory), limit, ({ version }) => [version], asIs);
@@ -222,6 +252,8 @@ export interface MemoriesFilter {
   include_ended?: boolean;
   /** Also those that went into another one, and those that were archived. */
   include_superseded?: boolean;
+  /** Also what is in quarantine. */
+  include_quarantined?: boolean;
   filter?: Json;
   /** Only what somebody sees. */
   visible?: Visibility;
@@ -275,7 +307,9 @@ export interface NewestInput extends Moment {
  * only of a few more than are wanted, and of all when too many of those may not be told.
  */
 export function newestTold(db: Reader, { namespaces, limit, ...filter }: NewestInput): Memory[] {
-  const conditions = and(memoryConditions({ ...filter, include_ended: true, include_superseded: true }));
+  const conditions = and(
+    memoryConditions({ ...filter, include_ended: true, include_superseded: true, include_quarantined: true }),
+  );
   const newestFirst = sql`ORDER BY updated_at DESC, id DESC`;
   const idsOf = (most: number): Sql => {
     const each = namespaces.flatMap((namespace) => {
@@ -292,7 +326,7 @@ export function newestTold(db: Reader, { namespaces, limit, ...filter }: NewestI
   const told = (most: number): { memories: Memory[]; looked: number } => {
     const rows = db.all<MemoryRow & { told: number }>(
       sql`WITH newest (id) AS MATERIALIZED (SELECT id FROM (${idsOf(most)}))
-          SELECT ${memoryJsonAt(filter.as_of, filter.now)}, ${inUse(filter.as_of)} AND ${notExpired(filter.now)} AS told
+          SELECT ${memoryJsonAt(filter.as_of, filter.now)}, ${inUse(filter.as_of)} AND ${LET_IN} AND ${notExpired(filter.now)} AS told
           FROM memory_entries m WHERE id IN (SELECT id FROM newest) ORDER BY updated_at DESC, id DESC`,
     );
     const memories = rows.filter((row) => row.told === 1).slice(0, limit);
@@ -371,6 +405,7 @@ export function memoryConditions(filter: MemoriesFilter & Moment): Sql[] {
     if (filter.include_deleted !== true) conditions.push(sql`NOT ${deletedAt(as_of)}`);
   }
   if (filter.include_superseded !== true) conditions.push(inUse(as_of));
+  if (filter.include_quarantined !== true) conditions.push(LET_IN);
   if (filter.include_deleted !== true && filter.include_ended !== true) conditions.push(notExpired(now));
   if (filter.filter !== undefined) conditions.push(compileFilter(filter.filter, memoryField, FILTER_FIELDS));
   return conditions;
@@ -384,6 +419,9 @@ const inUse = (asOf: number | undefined): Sql =>
   asOf === undefined
     ? sql`consolidated_into IS NULL AND is_archived = 0`
     : sql`NOT EXISTS (SELECT 1 FROM memory_marks k WHERE k.mark IN ('superseded', 'archived') AND ${markedAt(asOf)})`;
+
+/** Not in quarantine, whatever time is asked about: what is not trusted now was not to be trusted then. */
+const LET_IN = sql`is_quarantined = 0`;
 
 const notExpired = (at: string): Sql => sql`(expires_at IS NULL OR expires_at > ${at})`;
 
@@ -508,11 +546,14 @@ export const namespacesPage = defineRead('memories.namespaces', (db, input: Name
   const counts = new Map<string, number>();
   const countOf = (all: Sql[]): Sql =>
     sql`SELECT namespace, count(*) AS count FROM memory_entries m WHERE ${and(all)} GROUP BY namespace`;
-  // Few have ended and wait for their event: an index of its own tells them, and the other one needs no row.
+  // Few have ended and wait for their event, or are in quarantine: indexes of their own tell them, and the other one needs no row.
   const ended = new Map<string, number>();
   if (as_of === undefined) {
     const over = countOf([...conditions, sql`+expires_at <= ${now}`]);
     for (const { namespace, count } of db.all<NamespaceCount>(over)) ended.set(namespace, count);
+    const kept = countOf([...conditions, sql`is_quarantined = 1`, sql`coalesce(+expires_at > ${now}, 1)`]);
+    for (const { namespace, count } of db.all<NamespaceCount>(kept))
+      ended.set(namespace, (ended.get(namespace) ?? 0) + count);
   }
   for (const { namespace, count: all } of db.iterate<NamespaceCount>(countOf(conditions))) {
     const count = all - (ended.get(namespace) ?? 0);

@@ -12,6 +12,8 @@ export interface MemorySearchInput extends TextQuery, Moment {
   namespaces?: string[];
   memory_type?: MemoryType;
   filter?: Json;
+  /** Also what is in quarantine. */
+  include_quarantined?: boolean;
   /** Only what somebody sees. */
   visible?: Visibility;
   explain: boolean;
@@ -35,10 +37,30 @@ export const MEMORY_WORDS = { words: 'memory_words', vocabulary: 'memory_vocabul
 
 /** Memories by meaning and by words, best first. The filter is that of lists, applied inside the search. */
 export const searchMemories = defineRead('memories.search', (db, input: MemorySearchInput): MemorySearchAnswer => {
-  const { namespace_prefix, namespaces, memory_type, filter, visible, as_of, now, explain, ...query } = input;
+  const {
+    namespace_prefix,
+    namespaces,
+    memory_type,
+    filter,
+    visible,
+    include_quarantined,
+    as_of,
+    now,
+    explain,
+    ...query
+  } = input;
   const { mode, meaning } = query;
   const degraded = mode !== 'keyword' && meaning === undefined;
-  const corpus = memoryCorpus(db, { namespace_prefix, namespaces, memory_type, filter, visible, as_of, now });
+  const corpus = memoryCorpus(db, {
+    namespace_prefix,
+    namespaces,
+    memory_type,
+    filter,
+    visible,
+    include_quarantined,
+    as_of,
+    now,
+  });
   // Without meaning there are still words, whatever was asked for.
   const found = searchTexts(db, corpus, degraded ? { ...query, mode: 'keyword' } : query);
   const memories = memoriesById(
@@ -59,7 +81,7 @@ export const memorySearch = halved(searchMemories, (db, input: MemorySearchInput
 
 type Filter = Pick<
   MemorySearchInput,
-  'namespace_prefix' | 'namespaces' | 'memory_type' | 'filter' | 'visible' | 'as_of' | 'now'
+  'namespace_prefix' | 'namespaces' | 'memory_type' | 'filter' | 'visible' | 'include_quarantined' | 'as_of' | 'now'
 >;
 
 function memoryCorpus(db: Reader, filter: Filter): Corpus {

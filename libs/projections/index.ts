@@ -1,4 +1,4 @@
-export { compareTable, refill, type TableDifference } from './difference.js';
+export { compareTable, isEqual, refill, type TableDifference } from './difference.js';
 export { unequalRows, unequalWords, type Unequal } from './compare.js';
 export { isWordIndex } from './tables.js';
 export type { Feature } from './feature.js';

@@ -55,6 +55,8 @@ describe('R-A5 A projection', () => {
       log: new SqliteAuditLog(db, catalog, directly(writer)),
       retry: (projector: Projector) => db.transaction(() => projections.retryParked(projector, LATER)),
       stopped: (name: string, reason: string) => db.transaction(() => projections.stopped(name, reason)),
+      aside: (projector: Projector) => db.transaction(() => projections.leaveAside(projector, LATER)),
+      fill: (page: number) => projections.fill(page),
       turn: (projector: Projector, limit?: number): Turn => db.transaction(() => projections.turn(projector, limit)),
     };
   };
@@ -66,6 +68,18 @@ describe('R-A5 A projection', () => {
   const checkpoint = (name = 'witness'): number | undefined =>
     house.ask(projectionStatus, null).find((status) => status.name === name)?.position;
   const upTo = (last: number): number[] => Array.from({ length: last }, (_, index) => index + 1);
+
+  describe('that is new, and inline,', () => {
+    it('is filled page by page before anybody is served, and goes on where it was interrupted', async () => {
+      await append(house.log, 12);
+      expect(() => program([stumbling('inline', 9)]).fill(5)).toThrow('cannot digest 9');
+      expect(checkpoint()).toBe(5);
+      expect(house.db.pragma('foreign_keys')).toBe(1);
+      expect(program([witness('inline')]).fill(5)).toBe(2);
+      expect({ checkpoint: checkpoint(), seen: seen() }).toEqual({ checkpoint: 12, seen: upTo(12) });
+      expect(program([witness('inline')]).fill(5)).toBe(0);
+    });
+  });
 
   describe('that catches up', () => {
     const projector = witness('catch-up');
@@ -89,6 +103,21 @@ describe('R-A5 A projection', () => {
         reason: null,
         parked: 0,
       });
+    });
+
+    it('stops at what it cannot digest, and goes on without it when somebody says so', async () => {
+      const stuck = stumbling('catch-up', 7);
+      const { turn, aside, stopped, retry } = program([stuck]);
+      await append(house.log, 12);
+      expect(() => turn(stuck)).toThrow('cannot digest 7');
+      stopped('witness', 'cannot digest 7');
+      expect(aside(stuck)).toEqual({ position: 7, type: 'SessionEventAppended', reason: 'cannot digest 7' });
+      expect(turn(stuck)).toEqual({ events: 5, position: 12 });
+      expect(seen()).toEqual(upTo(12).filter((position) => position !== 7));
+      expect(house.ask(parkedEvents, 'witness')).toMatchObject([{ position: 7, reason: 'cannot digest 7' }]);
+      expect(() => aside(stuck)).toThrow('has not stopped');
+      expect(retry(witness('catch-up'))).toEqual({ retried: 1, digested: 1 });
+      expect(seen()).toContain(7);
     });
 
     it('moves its checkpoint past events that do not concern it', async () => {

@@ -1,7 +1,7 @@
 import type { LogReader } from '#audit-log';
-import type { Recorded } from '#kernel';
+import { conflict, type Recorded } from '#kernel';
 import { join, sql, type Database } from '#storage';
-import { eachOrAside, park, parkedEvents, reasonOf, unpark } from './parked.js';
+import { eachOrAside, isEventsFault, park, parkedEvents, reasonOf, unpark } from './parked.js';
 import { project, type Projector } from './projector.js';
 
 export interface Turn {
@@ -12,6 +12,8 @@ export interface Turn {
 
 /** Events per transaction when a projection catches up. */
 const PAGE = 500;
+/** The same when a projection is filled before anybody is served. */
+const FILL_PAGE = 5000;
 
 /**
  * Keeps projections up to date with the log. Rows and checkpoint always move in the same transaction, and a
@@ -40,6 +42,42 @@ export class Projections {
             ON CONFLICT (name) DO UPDATE SET mode = excluded.mode WHERE mode <> excluded.mode`,
       );
     }
+  }
+
+  /**
+   * Brings inline projections that are behind to the head, page by page: after an upgrade one of them may have the whole
+   * log before it, and one transaction over all of it would grow with the log. Killed on the way, it goes on from there.
+   * Returns how many pages that took.
+   */
+  fill(page = FILL_PAGE): number {
+    let pages = 0;
+    const enforced = this.db.pragma('foreign_keys') === 1;
+    // References hold at the end, not on the way.
+    this.db.pragma('foreign_keys = OFF');
+    try {
+      for (const projector of this.inline) {
+        while (this.checkpoint(projector.name) < this.log.head().position) {
+          this.db.transaction(() => this.turn(projector, page));
+          pages += 1;
+        }
+      }
+      if (pages > 0) this.refuseBrokenReference();
+    } finally {
+      if (enforced) this.db.pragma('foreign_keys = ON');
+    }
+    return pages;
+  }
+
+  private refuseBrokenReference(): void {
+    const [broken] = this.db.all<{ table: string; rowid: number }>(
+      sql`SELECT "table", rowid FROM pragma_foreign_key_check LIMIT 1`,
+    );
+    if (broken === undefined) return;
+    throw conflict(
+      'filled-reference',
+      `Row ${broken.rowid} of ${broken.table} refers to nothing.`,
+      'abathur integrity tells more.',
+    );
   }
 
   /** Projects what has just been appended, in the transaction that appends it. */
@@ -110,8 +148,12 @@ export class Projections {
     const last = events.at(-1)!;
     if (projector.poison === 'park') this.applyOrPark(projector, events);
     else this.apply(projector, events);
+    this.moveOn(name, last, from);
+  }
+
+  private moveOn(name: string, { position, time }: Recorded, from: number): void {
     const { changes } = this.db.run(
-      sql`UPDATE projections SET position = ${last.position}, updated_at = ${last.time}, stopped_by = NULL
+      sql`UPDATE projections SET position = ${position}, updated_at = ${time}, stopped_by = NULL
           WHERE name = ${name} AND position = ${from}`,
     );
     if (changes !== 1) throw new Error(`Somebody else moved the checkpoint of ${name}`);
@@ -121,6 +163,31 @@ export class Projections {
   stopped(name: string, reason: string): void {
     this.db.run(
       sql`UPDATE projections SET stopped_by = ${reason} WHERE name = ${name} AND stopped_by IS NOT ${reason}`,
+    );
+  }
+
+  /**
+   * Leaves the event aside that a projection has stopped at, because somebody says so who has looked at it. Where what
+   * follows depends on it, tables are not what the log makes of them until it is digested.
+   */
+  leaveAside(projector: Projector, time: string): { position: number; type: string; reason: string } {
+    const { name } = projector;
+    for (const event of this.log.all(this.checkpoint(name), PAGE)) {
+      const from = event.position - 1;
+      try {
+        this.db.savepoint(() => this.digest(projector, [event], from));
+      } catch (error) {
+        if (!isEventsFault(error)) throw error;
+        const reason = reasonOf(error);
+        this.db.run(park(name, event.position, reason, time));
+        this.moveOn(name, event, from);
+        return { position: event.position, type: event.type, reason };
+      }
+    }
+    throw conflict(
+      'not-stopped',
+      `${name} has not stopped at any event.`,
+      'abathur projections list says how it stands.',
     );
   }
 

@@ -194,11 +194,19 @@ class Rebuilding {
     };
     const time = new Date().toISOString();
     eachOrAside(this.scratch, due, digest, (event, error) => {
-      if (poison !== 'park') throw this.cannotDigest(name, event, error);
+      if (poison !== 'park' && !this.wasLeftAside(name, event)) throw this.cannotDigest(name, event, error);
       this.scratch.run(park(name, event.position, reasonOf(error), time));
     });
     const last = due.at(-1)?.position;
     if (last !== undefined) this.positions.set(name, last);
+  }
+
+  /** What somebody left aside by hand stays there, while it still cannot be digested. */
+  private wasLeftAside(name: string, { position }: Recorded): boolean {
+    return (
+      this.live.one(sql`SELECT 1 FROM main.parked_events WHERE projection = ${name} AND position = ${position}`) !==
+      undefined
+    );
   }
 
   private cannotDigest(name: string, { position, type }: Recorded, error: unknown): DomainError {

@@ -23,8 +23,6 @@ export interface FillPorts {
   /** Returns how many were new. */
   store(vectors: MadeVector[]): Promise<number>;
   park(text_id: number, reason: string): Promise<void>;
-  /** Told of every call of the model. */
-  asked(result: 'ok' | 'refused' | 'failed'): void;
 }
 
 type Filled = Omit<Filling, 'backlog'>;
@@ -48,31 +46,23 @@ export async function fillVectors(embedder: Embedder, ports: FillPorts): Promise
 }
 
 async function fillBatch(embedder: Embedder, batch: MissingText[], ports: FillPorts): Promise<Filled> {
-  const results = await ask(embedder, batch, ports);
+  const results = await ask(embedder, batch);
   if (results !== undefined) return keep(batch, results, ports);
   // One bad text spoils its batch: alone, each shows whether it is the one.
   const alone: Filled[] = [];
   for (const text of batch) {
-    const result = await ask(embedder, [text], ports);
+    const result = await ask(embedder, [text]);
     alone.push(await keep([text], result ?? [new RefusedTexts('The model refuses this text.')], ports));
   }
   return sum(alone);
 }
 
 /** What the model says; nothing when it will not have these texts, but still has others. */
-async function ask(
-  embedder: Embedder,
-  batch: MissingText[],
-  ports: FillPorts,
-): Promise<(Float32Array | RefusedTexts)[] | undefined> {
+async function ask(embedder: Embedder, batch: MissingText[]): Promise<(Float32Array | RefusedTexts)[] | undefined> {
   try {
-    const results = await embedder.embed(batch.map(({ text }) => text));
-    ports.asked('ok');
-    return results;
+    return await embedder.embed(batch.map(({ text }) => text));
   } catch (error) {
-    const refused = error instanceof RefusedTexts;
-    ports.asked(refused ? 'refused' : 'failed');
-    if (!refused) throw error;
+    if (!(error instanceof RefusedTexts)) throw error;
     // A server in trouble refuses everything: is it these texts, or would it refuse any?
     await embedder.embed([ANY_TEXT]);
     return batch.length > 1 ? undefined : askAgain(embedder, batch[0]!);

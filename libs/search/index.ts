@@ -29,7 +29,7 @@ export { sequenceOf } from './neighbours.js';
 export { OllamaChat, type Chat } from './ollama-chat.js';
 export { OllamaEmbedder } from './ollama-embedder.js';
 export { feedback } from './feedback.decider.js';
-export { FEEDBACK_SIGNALS, type FeedbackSignal } from './feedback.events.js';
+export { FEEDBACK_SIGNALS, type FeedbackSignal, type SearchFeedbackGiven } from './feedback.events.js';
 export { feedbackTotals, searchIdKey } from './feedback.reads.js';
 export { SearchIds, type AnsweredSearch } from './search-ids.js';
 export { embeddingBacklog, embeddingModels, searchStatus, type SearchStatus } from './search.reads.js';
@@ -59,3 +59,4 @@ export {
 export { rebuildVectorIndex, VECTOR_INDEX } from './vector-index.js';
 export { vectorFlaws, type VectorFlaw } from './vector-flaws.js';
 export { metadataWords, termOf, wordsOf } from './words.js';
+export { CALL_RESULTS, watchedEmbedder, type CallResult } from './watched-embedder.js';

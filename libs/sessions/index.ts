@@ -24,6 +24,6 @@ export {
   type SessionStatus,
   type StateDelta,
 } from './session.events.js';
-export { sessionEventsPage, sessionState, sessionsToArchive } from './session.reads.js';
+export { sessionEventsPage, sessionOwners, sessionState, sessionsToArchive } from './session.reads.js';
 export type { Session, SessionEventView, SessionWithEvents, SessionWithState, StateEntry } from './session.reads.js';
 export { candidates, ownersOf, scopeOf, STATE_SCOPES, type StateScope } from './state-scope.js';

@@ -1,4 +1,14 @@
-import { decodeCursor, notFound, toPage, type Json, type JsonObject, type Page, type Visibility } from '#kernel';
+import {
+  decodeCursor,
+  notFound,
+  SHOWN_BY,
+  speakerOf,
+  toPage,
+  type Json,
+  type JsonObject,
+  type Page,
+  type Visibility,
+} from '#kernel';
 import { seesSession } from '#access';
 import type { Snapshot } from '#audit-log';
 import { and, defineRead, sql, type Reader, type Sql } from '#storage';
@@ -63,6 +73,15 @@ export const sessionState = defineRead(
     const { state, position } = mergedState(db, row, as_of);
     return { ...toSession(row), state, shared_since: position > row.position ? position : null };
   },
+);
+
+/** Whose a session is; `null`: there is none. */
+export const sessionOwners = defineRead(
+  'sessions.owners',
+  (db, session_id: string): Pick<Session, 'app_name' | 'user_id' | 'project_id'> | null =>
+    db.one<Pick<Session, 'app_name' | 'user_id' | 'project_id'>>(
+      sql`SELECT app_name, user_id, project_id FROM sessions WHERE session_id = ${session_id}`,
+    ) ?? null,
 );
 
 /** A session at a position, as far as two positions are compared: its status, its state, what is said of it. */
@@ -156,7 +175,7 @@ export const sessionEventsPage = defineRead(
     const list = ['session-events', session_id, order, event_type, actor];
     const conditions = eventsOf(session_id);
     if (event_type !== undefined) conditions.push(sql`json_extract(data, '$.event_type') = ${event_type}`);
-    if (actor !== undefined) conditions.push(sql`actor = ${actor}`);
+    if (actor !== undefined) conditions.push(spokenBy(actor));
     if (as_of !== undefined) conditions.push(sql`position <= ${as_of}`);
     const [last] = decodeCursor<[number]>(list, cursor) ?? [];
     if (last !== undefined) {
@@ -206,6 +225,7 @@ export const sessionsToArchive = defineRead(
 );
 
 export const sessionReads = [
+  sessionOwners,
   sessionState,
   stateAt,
   sessionWithEvents,
@@ -350,6 +370,10 @@ interface EventRow {
 
 const eventColumns: Sql = { text: 'event_id, actor, stream_version AS version, position, data', params: [] };
 
+/** Whoever said it, with whatever key: `:` is followed by `;`. */
+const spokenBy = (actor: string): Sql =>
+  sql`(actor = ${actor} OR (actor >= ${actor + SHOWN_BY} AND actor < ${`${actor}@key;`}))`;
+
 const eventsOf = (sessionId: string): Sql[] => [
   sql`stream = ${sessionStream(sessionId)}`,
   sql`type = 'SessionEventAppended'`,
@@ -360,7 +384,7 @@ function toEvent({ event_id, actor, version, position, data }: EventRow): Sessio
   return {
     event_id: event_id ?? `pos-${position}`,
     ...(event as unknown as Pick<SessionEventView, 'timestamp' | 'event_type' | 'content' | 'is_final_response'>),
-    actor,
+    actor: speakerOf(actor),
     version,
     position,
   };

@@ -22,6 +22,7 @@ describe('R-S2 A connection', () => {
       { name: 'recursive_triggers', value: 1, ok: true },
       { name: 'busy_timeout', value: 5000, ok: true },
       { name: 'wal_autocheckpoint', value: 1000, ok: true },
+      { name: 'journal_size_limit', value: 67108864, ok: true },
       { name: 'cache_size', value: -64000, ok: true },
       { name: 'temp_store', value: 2, ok: true },
       { name: 'mmap_size', value: 268435456, ok: true },

@@ -1,8 +1,9 @@
-import { mkdirSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import Sqlite from 'better-sqlite3';
 import * as sqliteVec from 'sqlite-vec';
 import { DomainError } from '#kernel';
+import { makeDirectory } from './disk.js';
 import type { Sql } from './sql.js';
 import { finishSwap } from './swap.js';
 
@@ -17,6 +18,8 @@ export interface DatabaseOptions {
   readonly?: boolean;
   /** FULL: an answered write survives power loss. NORMAL: it survives a crash of the process only. */
   synchronous?: Synchronous;
+  /** Pages in the write-ahead log from which on a commit folds it back into the file; 1000 unless said otherwise. */
+  walAutocheckpoint?: number;
   /**
    * `scratch`: a file that may be lost, so nothing waits for the disk. `upkeep`: exchanges tables as a whole, those that
    * extensions keep beside their own included; foreign keys are looked at once, at the end. Both enforce none on the way.
@@ -48,7 +51,13 @@ export class Database implements Reader {
     readonly path: string,
   ) {}
 
-  static open({ path, readonly = false, synchronous = 'FULL', purpose = 'serve' }: DatabaseOptions): Database {
+  static open({
+    path,
+    readonly = false,
+    synchronous = 'FULL',
+    purpose = 'serve',
+    ...options
+  }: DatabaseOptions): Database {
     // A restore that was cut off after it was decided is finished by whoever comes next.
     if (path !== ':memory:') finishSwap(path);
     const connection = connect(path, readonly);
@@ -56,6 +65,8 @@ export class Database implements Reader {
       refuseOldSqlite(connection);
       sqliteVec.load(connection);
       for (const pragma of pragmas(readonly, synchronous)) connection.pragma(pragma);
+      if (options.walAutocheckpoint !== undefined)
+        connection.pragma(`wal_autocheckpoint = ${options.walAutocheckpoint}`);
       if (purpose !== 'serve') connection.pragma('foreign_keys = OFF');
       if (purpose === 'upkeep') connection.unsafeMode(true);
       if (purpose === 'scratch')
@@ -65,6 +76,18 @@ export class Database implements Reader {
       throw notADatabase(path, error);
     }
     return new Database(connection, path);
+  }
+
+  /** Opens the file once more and reads its head, as whoever comes next would; throws when that cannot be done. */
+  static probe(path: string): void {
+    const connection = connect(path, true);
+    try {
+      connection.pragma('schema_version');
+    } catch (error) {
+      throw notADatabase(path, error);
+    } finally {
+      connection.close();
+    }
   }
 
   one<Row>({ text, params }: Sql): Row | undefined {
@@ -178,6 +201,8 @@ export const PRAGMAS = {
   recursive_triggers: 1,
   busy_timeout: 5000,
   wal_autocheckpoint: 1000,
+  // What the write-ahead log has grown to while somebody read for long is given back when it begins anew.
+  journal_size_limit: 64 * 1024 * 1024,
   cache_size: -64000,
   temp_store: 2,
   mmap_size: 268435456,
@@ -193,8 +218,12 @@ function pragmas(readonly: boolean, synchronous: Synchronous): string[] {
 }
 
 /** The pragmas of a connection as they read back, with `ok: false` where one did not take. */
-export function checkPragmas(db: Database, synchronous: Synchronous): { name: string; value: unknown; ok: boolean }[] {
-  const expected = { ...PRAGMAS, synchronous: synchronous === 'FULL' ? 2 : 1 };
+export function checkPragmas(
+  db: Database,
+  synchronous: Synchronous,
+  wal_autocheckpoint: number = PRAGMAS.wal_autocheckpoint,
+): { name: string; value: unknown; ok: boolean }[] {
+  const expected = { ...PRAGMAS, wal_autocheckpoint, synchronous: synchronous === 'FULL' ? 2 : 1 };
   return Object.entries(expected).map(([name, want]) => {
     const value = db.pragma(name);
     // A database in memory has neither a journal to write ahead nor a file to map.
@@ -217,7 +246,7 @@ function refuseOldSqlite(connection: Sqlite.Database): void {
 
 function connect(path: string, readonly: boolean): Sqlite.Database {
   try {
-    if (!readonly && path !== ':memory:' && path !== '') mkdirSync(dirname(path), { recursive: true });
+    if (!readonly && path !== ':memory:' && path !== '') makeDirectory(dirname(path));
     // The timeout is set by the driver before its first statement: switching to WAL must already wait its turn.
     return new Sqlite(path, { readonly, fileMustExist: readonly, timeout: 5000 });
   } catch (error) {
@@ -225,7 +254,16 @@ function connect(path: string, readonly: boolean): Sqlite.Database {
   }
 }
 
-const CANNOT_OPEN = ['SQLITE_CANTOPEN', 'SQLITE_CANTOPEN_ISDIR', 'EACCES', 'EEXIST', 'ENOTDIR', 'EPERM', 'EROFS'];
+const CANNOT_OPEN = [
+  'SQLITE_CANTOPEN',
+  'SQLITE_CANTOPEN_ISDIR',
+  'EACCES',
+  'EEXIST',
+  'ENOENT',
+  'ENOTDIR',
+  'EPERM',
+  'EROFS',
+];
 
 /** What is wrong with the file, for the operator who named it. */
 export function notADatabase(path: string, error: unknown): unknown {

@@ -1,4 +1,4 @@
-import { existsSync, statfsSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, rmSync, statfsSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 
 export interface Disk {
@@ -23,6 +23,35 @@ export function saysFull(error: unknown): boolean {
 
 // A write that a limit of the process or a quota refuses reaches SQLite as an error of input and output.
 const FULL = ['SQLITE_FULL', 'SQLITE_IOERR_WRITE', 'SQLITE_IOERR_SHMSIZE', 'ENOSPC', 'EDQUOT', 'EFBIG'];
+
+/** Whether the file system takes no writes at all: SQLite tells of that as of any other error. */
+export function takesNoWrites(path: string): boolean {
+  const probe = `${path}.probe-${process.pid}`;
+  try {
+    closeSync(openSync(probe, 'wx', 0o600));
+    rmSync(probe);
+    return false;
+  } catch (error) {
+    return (error as { code?: string }).code === 'EROFS';
+  }
+}
+
+/**
+ * Makes a directory and those above it. Node's own way to do that never comes back where the parent is there and yet takes
+ * none, as /proc does.
+ */
+export function makeDirectory(path: string, mode?: number): void {
+  const missing: string[] = [];
+  for (let at = resolve(path); !existsSync(at); at = dirname(at)) missing.unshift(at);
+  if (missing.length === 0) missing.push(path);
+  for (const directory of missing) {
+    try {
+      mkdirSync(directory, { mode });
+    } catch (error) {
+      if ((error as { code?: string }).code !== 'EEXIST' || !statSync(directory).isDirectory()) throw error;
+    }
+  }
+}
 
 const KILOBYTE = 1024;
 const MEGABYTE = 1024 * KILOBYTE;

@@ -1,6 +1,6 @@
-import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import Sqlite from 'better-sqlite3';
+import { makeDirectory } from './disk.js';
 
 /**
  * A lock that the system gives back when its holder dies, however it dies. Node cannot lock files, SQLite can: this is the
@@ -24,7 +24,7 @@ export class FileLock {
   }
 
   private static take(path: string, script: string, timeout = 0): FileLock | undefined {
-    mkdirSync(dirname(path), { recursive: true });
+    makeDirectory(dirname(path));
     const connection = new Sqlite(path, { timeout });
     try {
       connection.pragma('journal_mode = MEMORY');

@@ -48,12 +48,33 @@ describe('R-S3 The pool of readers', () => {
     open();
     const pragmas = (await pool.run(named('pragmas'), 'NORMAL')) as { ok: boolean }[];
     expect(pragmas.filter(({ ok }) => !ok)).toEqual([]);
-    expect(pragmas).toHaveLength(9);
+    expect(pragmas).toHaveLength(10);
   });
 
   it('only reads', async () => {
     open();
     await expect(pool.run(named('write'), null)).rejects.toThrow('readonly database');
+  });
+
+  it('counts the time in which all readers are busy, this moment included', async () => {
+    open({ min: 1, max: 2 });
+    const [one, two] = [gate(), gate()];
+    const first = one.read('first');
+    const alone = pool.exhaustedSeconds;
+    expect(alone).toBe(0);
+    const second = two.read('second');
+    const third = echo('third');
+    const begun = pool.exhaustedSeconds;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    const later = pool.exhaustedSeconds;
+    expect(later).toBeGreaterThan(begun);
+    one.open();
+    two.open();
+    await Promise.all([first, second, third]);
+    const end = pool.exhaustedSeconds;
+    expect(end).toBeGreaterThanOrEqual(later);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(pool.exhaustedSeconds).toBe(end);
   });
 
   it('grows to its greatest number while more is asked than it has readers, and shrinks no more', async () => {

@@ -72,6 +72,7 @@ export class ReaderPool {
   private closed = false;
   /** Readers that ended without an answer, one after the other. */
   private stillborn = 0;
+  private readonly full = new StopWatch();
   private pause: NodeJS.Timeout | undefined;
 
   /** Called with the seconds that each read waited for its reader. */
@@ -90,6 +91,16 @@ export class ReaderPool {
   /** How often a reader was started so far. */
   get started(): number {
     return this.starts;
+  }
+
+  /** How many readers have ended in a row before they had answered anything: each could not open the database. */
+  get failedInARow(): number {
+    return this.stillborn;
+  }
+
+  /** Seconds in which all readers there may be were busy, this very moment included. */
+  get exhaustedSeconds(): number {
+    return this.full.seconds;
   }
 
   run<Input, Answer>(read: Read<Input, Answer>, input: Input): Promise<Answer> {
@@ -138,6 +149,7 @@ export class ReaderPool {
     clearTimeout(job.timer);
     this.onAcquired((performance.now() - job.queued) / 1000);
     lane.job = job;
+    this.full.run(this.isFull);
     lane.worker.ref();
     lane.worker.postMessage(job.request);
   }
@@ -151,6 +163,7 @@ export class ReaderPool {
     lane.worker.unref();
     const next = this.take();
     if (next !== undefined) this.start(lane, next);
+    else this.full.run(this.isFull);
     if (job === undefined) return;
     if ('answer' in reply) job.resolve(reply.answer);
     else
@@ -169,6 +182,7 @@ export class ReaderPool {
     const index = this.lanes.indexOf(lane);
     if (index < 0 || this.closed) return;
     this.lanes.splice(index, 1);
+    this.full.run(this.isFull);
     lane.job?.reject(error);
     if (lane.proven) return this.refill();
     this.stillborn += 1;
@@ -216,6 +230,10 @@ export class ReaderPool {
     return this.lanes.some(({ proven }) => proven);
   }
 
+  private get isFull(): boolean {
+    return this.lanes.length >= this.options.max && this.lanes.every(({ job }) => job !== undefined);
+  }
+
   private take(): Job | undefined {
     const job = this.queue.shift();
     if (job !== undefined) clearTimeout(job.timer);
@@ -232,6 +250,24 @@ export class ReaderPool {
     const index = this.queue.indexOf(job);
     if (index >= 0) this.queue.splice(index, 1);
     answer();
+  }
+}
+
+/** Adds up the time for which something holds. */
+class StopWatch {
+  private elapsed = 0;
+  private since: number | undefined;
+
+  get seconds(): number {
+    return (this.elapsed + (this.since === undefined ? 0 : performance.now() - this.since)) / 1000;
+  }
+
+  run(holds: boolean): void {
+    if (holds) this.since ??= performance.now();
+    else if (this.since !== undefined) {
+      this.elapsed += performance.now() - this.since;
+      this.since = undefined;
+    }
   }
 }
 

@@ -42,6 +42,7 @@ describe('Health, and HTTP at its edges', () => {
       wal_autocheckpoint: 1000,
       cache_size: -64000,
       temp_store: 2,
+      journal_size_limit: 67108864,
       mmap_size: 268435456,
     });
     expect(body.parts.readers.details).toMatchObject({ min: 5, max: 20 });
@@ -149,23 +150,28 @@ describe('Health, and HTTP at its edges', () => {
   });
 });
 
-describe('T22 A server that others may reach, asking nobody for a key', () => {
-  let server: TestServer;
-  beforeAll(async () => {
-    // A name like any other as far as can be told, which leads to this machine.
-    server = await startServer({ HOST: '127.1' });
-  });
-  afterAll(() => server.stop());
+describe('T22 A server', () => {
+  const start = (environment: Record<string, string>): Promise<string> =>
+    startServer(environment).then(
+      async (server) => {
+        const { body } = await client(server).get('/health').expect(200);
+        await server.stop();
+        return `${JSON.stringify(body)}\n${server.output()}`;
+      },
+      (error: Error) => error.message,
+    );
 
-  it('says so at its start, in its log and in its health, and serves', async () => {
-    const { body } = await client(server).get('/health').expect(200);
-    expect(body).toMatchObject({
-      status: 'degraded',
-      parts: { auth: { status: 'degraded', details: { auth: 'off', loopback: false } } },
-    });
-    await client(server).get('/health/ready').expect(200);
-    await server.stop();
-    expect(server.output()).toMatch(/WARNING.*127\.1 may read and change everything/);
-    expect(server.output()).toContain('open-to-all');
+  it('that asks nobody for a key says so at its start, in its log and in its health', async () => {
+    const said = await start({});
+    expect(said).toMatch(/WARNING Nobody is asked for a key/);
+    expect(said).toContain('"no-keys"');
+    expect(said).toMatch(/"auth":\{"status":"ok","reason":"nobody is asked for a key/);
+  });
+
+  it('that others may reach does not start without keys, and says how to make one', async () => {
+    // A name like any other as far as can be told, which leads to this machine.
+    for (const environment of [{ HOST: '127.1' }, { NODE_ENV: 'production' }, { ABATHUR_AUTH: 'keys' }])
+      expect(await start(environment)).toMatch(/ended with 78:\n.*no operator's key yet.*abathur keys create/);
+    expect(await start({ HOST: '127.1', ABATHUR_AUTH: 'off' })).toMatch(/ended with 78:\nABATHUR_AUTH is "off", but/);
   });
 });

@@ -59,6 +59,7 @@ describe('Memories over REST', () => {
         consolidated_into: null,
         consolidated_from: null,
         is_archived: false,
+        is_quarantined: false,
         requires_review: false,
       });
       expect(headers['x-request-id']).toBeDefined();

@@ -190,6 +190,11 @@ const WRITES: Record<string, Write> = {
     body: {},
     other: { dry_run: true },
   },
+  'POST /v1/admin/quarantines': {
+    path: '/v1/admin/quarantines',
+    body: { session_id: 'nobodys', reason: 'r' },
+    other: { session_id: 'nobodys', reason: 's' },
+  },
   'POST /v1/admin/backups': { path: '/v1/admin/backups' },
   'POST /v1/admin/integrity': { path: '/v1/admin/integrity' },
 };
@@ -199,12 +204,17 @@ const OTHERS = [
   'POST /v1/memories/search',
   'POST /v1/documents/search',
   'POST /v1/audit/verify',
+  // Shows the key once, and not again: below.
+  'POST /v1/admin/keys',
+  'POST /v1/admin/keys/{id}/rotate',
+  'DELETE /v1/admin/keys/{id}',
   // Goes on writing after it was answered: test/erasure/canaries.spec.ts sends it twice.
   'POST /v1/admin/erasures',
   // Answered from the first conflict, document and search below.
   'POST /v1/memories/conflicts/{id}/resolve',
   'DELETE /v1/documents/{id}',
   'POST /v1/search/{search_id}/feedback',
+  'DELETE /v1/admin/quarantines/{id}',
 ];
 
 describe('A write that is sent twice', () => {
@@ -282,6 +292,24 @@ describe('A write that is sent twice', () => {
     for (const [method, path, body] of write.before ?? [])
       expect((await send(method, path, { body })).status).toBeLessThan(300);
     await twice(name, write);
+  });
+
+  it('R-A3 makes one key, and shows it once', async () => {
+    const before = await head();
+    const body = { name: 'k', role: 'auditor' };
+    const [first, second] = [
+      await send('POST', '/v1/admin/keys', { body, key: 'make' }),
+      await send('POST', '/v1/admin/keys', { body, key: 'make' }),
+    ];
+    const made = JSON.parse(first.text) as { id: string; key: string };
+    expect(made.key).toMatch(/^abk_test_/);
+    expect(JSON.parse(second.text)).toEqual({ ...made, key: null });
+    const path = `/v1/admin/keys/${made.id}`;
+    const rotated = await send('POST', `${path}/rotate`, { key: 'rotate' });
+    const again = await send('POST', `${path}/rotate`, { key: 'rotate' });
+    expect(JSON.parse(again.text)).toEqual({ ...(JSON.parse(rotated.text) as object), key: null });
+    expect(await head()).toBe(before + 3);
+    await twice('DELETE /v1/admin/keys/{id}', { path });
   });
 
   it('R-A3 is done once where its path comes from an answer', async () => {

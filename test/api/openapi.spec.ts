@@ -1,6 +1,5 @@
 import 'reflect-metadata';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { Ajv2020 } from 'ajv/dist/2020.js';
 import { plainToInstance } from 'class-transformer';
 import { validateSync } from 'class-validator';
 import {
@@ -17,7 +16,9 @@ import * as contextDtos from '../../apps/api/context.dto.js';
 import * as documentDtos from '../../apps/api/documents.dto.js';
 import * as learningDtos from '../../apps/api/learning.dto.js';
 import * as memoryDtos from '../../apps/api/memories.dto.js';
+import { CreateKeyBody, ListKeysQuery } from '../../apps/api/keys.dto.js';
 import { ConfigureJobBody, RunJobBody } from '../../apps/api/jobs.dto.js';
+import { ListQuarantinesQuery, QuarantineBody } from '../../apps/api/quarantines.dto.js';
 import { EraseBody } from '../../apps/api/erasures.dto.js';
 import { ListOperationsQuery } from '../../apps/api/operations.dto.js';
 import { RebuildBody } from '../../apps/api/projections.dto.js';
@@ -25,59 +26,25 @@ import { FeedbackBody } from '../../apps/api/search.dto.js';
 import * as sessionDtos from '../../apps/api/sessions.dto.js';
 import * as taskDtos from '../../apps/api/tasks.dto.js';
 import { ended } from '../support/operations.js';
+import { operationsOf, pointer, Promises, type ApiDocument, type Operation, type Schema } from '../support/openapi.js';
 import { expectProblem } from '../support/problem.js';
 import { startServer, type TestServer } from '../support/server.js';
 import { until } from '../support/until.js';
 
-interface Schema {
-  $ref?: string;
-  type?: string | string[];
-  enum?: unknown[];
-  properties?: Record<string, Schema>;
-  required?: string[];
-  [keyword: string]: unknown;
-}
-
-interface Operation {
-  operationId: string;
-  summary?: string;
-  parameters?: { name: string; in: string; required?: boolean; schema: Schema }[];
-  requestBody?: { content: Record<string, { schema: Schema }> };
-  responses: Record<string, { description: string; content?: Record<string, { schema: Schema }> }>;
-}
-
-interface Document {
-  openapi: string;
-  info: { title: string; version: string };
-  paths: Record<string, Record<string, Operation>>;
-  components: { schemas: Record<string, Schema> };
-}
-
-const pointer = (...parts: string[]): string =>
-  parts.map((part) => `/${part.replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
-
 describe('The OpenAPI document', () => {
   let server: TestServer;
-  let document: Document;
-  const ajv = new Ajv2020({ strict: false, allErrors: true, validateFormats: false });
+  let document: ApiDocument;
+  let promises: Promises;
   const covered = { success: new Set<string>(), error: new Set<string>() };
 
   beforeAll(async () => {
     server = await startServer({ ABATHUR_BACKGROUND: 'off' });
-    document = (await (await fetch(`${server.url}/openapi.json`)).json()) as Document;
-    ajv.addSchema({ $id: 'api', ...document });
+    document = (await (await fetch(`${server.url}/openapi.json`)).json()) as ApiDocument;
+    promises = new Promises(document);
   });
   afterAll(() => server.stop());
 
-  const operations = (): { name: string; path: string; method: string; operation: Operation }[] =>
-    Object.entries(document.paths).flatMap(([path, item]) =>
-      Object.entries(item).map(([method, operation]) => ({
-        name: `${method.toUpperCase()} ${path}`,
-        path,
-        method,
-        operation,
-      })),
-    );
+  const operations = (): Operation[] => operationsOf(document);
 
   /** The operation that a request is for: the one whose path has the fewest parameters. */
   const operationOf = (method: string, url: string) => {
@@ -105,7 +72,7 @@ describe('The OpenAPI document', () => {
     body?: unknown,
     headers: Record<string, string> = {},
   ): Promise<Exchange> {
-    const { name, path, operation } = operationOf(method, url);
+    const operation = operationOf(method, url);
     const abort = new AbortController();
     const answer = await fetch(`${server.url}${url}`, {
       method,
@@ -113,28 +80,17 @@ describe('The OpenAPI document', () => {
       body: body === undefined || typeof body === 'string' ? (body as undefined) : JSON.stringify(body),
       signal: abort.signal,
     });
-    const status = String(answer.status);
-    (answer.status < 400 ? covered.success : covered.error).add(name);
-    const promised = operation.responses[status] === undefined && answer.status >= 400 ? 'default' : status;
-    const response = operation.responses[promised];
-    if (response === undefined) throw new Error(`${name} answered ${status}, which the document does not know`);
-    const [type] = (answer.headers.get('content-type') ?? '').split(';');
-    if (type === 'text/event-stream') {
-      if (response.content?.[type] === undefined) throw new Error(`${name} answered ${type}`);
-      abort.abort();
-      return { status: answer.status, body: undefined as never, headers: answer.headers };
-    }
-    const text = await answer.text();
-    if (response.content === undefined) {
-      if (text !== '') throw new Error(`${name} ${status} has a body that the document does not know: ${text}`);
-      return { status: answer.status, body: undefined as never, headers: answer.headers };
-    }
-    if (response.content[type!] === undefined) throw new Error(`${name} ${status} answered ${type}: ${text}`);
-    const value: unknown = type!.endsWith('json') && !type!.endsWith('ndjson') ? JSON.parse(text) : text;
-    const where = pointer('paths', path, method.toLowerCase(), 'responses', promised, 'content', type!, 'schema');
-    const valid = ajv.compile({ $ref: `api#${where}` });
-    if (!valid(value)) throw new Error(`${name} ${status}: ${ajv.errorsText(valid.errors)}\n${text.slice(0, 2000)}`);
-    return { status: answer.status, body: value as never, headers: answer.headers };
+    const { status } = answer;
+    (status < 400 ? covered.success : covered.error).add(operation.name);
+    const type = answer.headers.get('content-type');
+    // An answer without an end is not read to its end.
+    const endless = type === 'text/event-stream';
+    const text = endless ? '' : await answer.text();
+    if (endless) abort.abort();
+    const broken = promises.brokenBy(operation, { status, type, text });
+    if (broken !== undefined) throw new Error(broken);
+    const isJson = type?.includes('json') === true && !type.includes('ndjson');
+    return { status, body: (isJson && text !== '' ? JSON.parse(text) : text) as never, headers: answer.headers };
   }
 
   it('R-O8 is what it says: OpenAPI 3.1, every part in its place', () => {
@@ -173,7 +129,7 @@ describe('The OpenAPI document', () => {
   it('R-O8 holds schemas of JSON Schema 2020-12, without the words of OpenAPI 3.0', () => {
     expect(JSON.stringify(document)).not.toMatch(/"nullable":|"exclusiveM(in|ax)imum":(true|false)/);
     for (const name of Object.keys(document.components.schemas)) {
-      expect(ajv.compile({ $ref: `api#${pointer('components', 'schemas', name)}` })).toBeDefined();
+      expect(promises.ajv.compile({ $ref: `api#${pointer('components', 'schemas', name)}` })).toBeDefined();
     }
   });
 
@@ -361,6 +317,24 @@ describe('The OpenAPI document', () => {
     await ask('POST', '/v1/memories/expire', { memory_type: 'semantic', older_than_days: 30 });
   });
 
+  it('R-O8 describes every answer of keys', async () => {
+    const k = '/v1/admin/keys';
+    const made = await ask('POST', k, { name: 'n', role: 'agent', app: 'a', users: ['u'], projects: { p: 'read' } });
+    const { id } = made.body as { id: string };
+    await ask('POST', k, { name: 'n', role: 'auditor', expires_at: 'never' });
+    await ask('POST', k, { name: 'n', role: 'agent' });
+    await ask('POST', k, { name: 'n', role: 'auditor', expires_at: '2000-01-01T00:00:00Z' });
+    await ask('GET', `${k}?limit=1`);
+    await ask('GET', `${k}?limit=0`);
+    await ask('GET', `${k}/${id}`);
+    await ask('GET', `${k}/none`);
+    await ask('POST', `${k}/${id}/rotate`);
+    await ask('POST', `${k}/none/rotate`);
+    await ask('DELETE', `${k}/${id}`);
+    await ask('POST', `${k}/${id}/rotate`);
+    await ask('DELETE', `${k}/none`);
+  });
+
   it('R-O8 describes every answer of tasks', async () => {
     const t = '/v1/tasks';
     expect((await ask('POST', `${t}/claim`, { agent_id: 'a' })).status).toBe(204);
@@ -423,6 +397,24 @@ describe('The OpenAPI document', () => {
     await ask('GET', `${a}?state=asleep`);
     await ask('PUT', `${a}/doc/state`, { state: 'terminated' });
     await ask('PUT', `${a}/doc/state`, { state: 'idle' });
+  });
+
+  it('R-O8 describes every answer of quarantines', async () => {
+    const q = '/v1/admin/quarantines';
+    await ask('PUT', '/v1/memories/user:shady/k', { value: { n: 1 } }, { 'x-correlation-id': 'shady' });
+    const { body } = await ask('POST', q, { correlation_id: 'shady', to: '2999-01-01T00:00:00Z', reason: 'r' });
+    const { id } = body as { id: string };
+    await ask('POST', q, { reason: 'r' });
+    expect((await ask('GET', '/v1/memories/user:shady/k')).status).toBe(404);
+    await ask('GET', '/v1/memories/user:shady/k?include_quarantined=true');
+    await ask('GET', `${q}?standing=true&limit=1`);
+    await ask('GET', `${q}?standing=maybe`);
+    for (const path of ['', '/contexts']) {
+      await ask('GET', `${q}/${id}${path}`);
+      await ask('GET', `${q}/none${path}`);
+    }
+    await ask('DELETE', `${q}/${id}`);
+    await ask('DELETE', `${q}/none`);
   });
 
   it('R-O8 describes every answer of erasures', async () => {
@@ -627,6 +619,7 @@ describe('The OpenAPI document', () => {
           threshold: 0,
           weights: { semantic: 1, keyword: 0.5 },
           as_of: 1,
+          include_quarantined: true,
           explain: true,
         },
       ],
@@ -657,6 +650,12 @@ describe('The OpenAPI document', () => {
         consolidationDtos.ListConflictsQuery,
         { namespace_prefix: 'user:a', status: 'open', kind: 'same_key', limit: 1, cursor: 'c' },
       ],
+      [
+        'QuarantineBody',
+        QuarantineBody,
+        { session_id: 's', agent: 'a', key: 'k', from: '2026', to: '2026', correlation_id: 'c', reason: 'r' },
+      ],
+      ['GET /v1/admin/quarantines', ListQuarantinesQuery, { standing: true, limit: 1, cursor: 'c' }],
       [
         'EraseBody',
         EraseBody,
@@ -694,20 +693,29 @@ describe('The OpenAPI document', () => {
           updated_before: '2026-01-01',
           include_deleted: true,
           include_superseded: true,
+          include_quarantined: true,
           filter: '{}',
           as_of: '1',
           limit: 1,
           cursor: 'c',
         },
       ],
-      ['GET /v1/memories/{namespace}/{key}', memoryDtos.GetMemoryQuery, { version: 1, as_of: '1' }],
+      [
+        'GET /v1/memories/{namespace}/{key}',
+        memoryDtos.GetMemoryQuery,
+        { version: 1, include_quarantined: true, as_of: '1' },
+      ],
       ['GET /v1/memories/{namespace}/{key}/diff', memoryDtos.DiffMemoryQuery, { from: 1, to: 2 }],
       [
         'GET /v1/memories/export',
         memoryDtos.ExportMemoriesQuery,
         { namespace_prefix: 'user:a', memory_type: 'semantic', as_of: '1' },
       ],
-      ['GET /v1/memories/{namespace}/{key}/history', memoryDtos.HistoryQuery, { as_of: '1', limit: 1, cursor: 'c' }],
+      [
+        'GET /v1/memories/{namespace}/{key}/history',
+        memoryDtos.HistoryQuery,
+        { include_quarantined: true, as_of: '1', limit: 1, cursor: 'c' },
+      ],
       [
         'GET /v1/namespaces',
         memoryDtos.ListNamespacesQuery,
@@ -755,6 +763,11 @@ describe('The OpenAPI document', () => {
         'ExpireMemoriesBody',
         memoryDtos.ExpireMemoriesBody,
         { memory_type: 'episodic', older_than_days: 1, dry_run: true },
+      ],
+      [
+        'CreateKeyBody',
+        CreateKeyBody,
+        { name: 'n', role: 'agent', app: 'a', users: ['u'], projects: { p: 'read' }, expires_at: 'never' },
       ],
       ['ConfigureJobBody', ConfigureJobBody, { schedule: '* * * * *', enabled: true }],
       ['RunJobBody', RunJobBody, { dry_run: true }],
@@ -836,6 +849,7 @@ describe('The OpenAPI document', () => {
         { state: 'idle', task_id: 't', session_id: 's', limit: 1, cursor: 'c' },
       ],
       ['GET /v1/agents/{id}', agentDtos.GetAgentQuery, { as_of: '1' }],
+      ['GET /v1/admin/keys', ListKeysQuery, { limit: 1, cursor: 'c' }],
       ['GET /v1/operations', ListOperationsQuery, { kind: 'k', status: 'running', limit: 1, cursor: 'c' }],
     ];
 
@@ -879,7 +893,7 @@ describe('The OpenAPI document', () => {
     };
 
     it.each(good)('R-O8 judge alike whatever is sent for %s', (name, dto, body) => {
-      const valid = ajv.compile(schemaOf(name));
+      const valid = promises.ajv.compile(schemaOf(name));
       const judge = (sent: object) => {
         // What is undefined is not sent.
         const plain = JSON.parse(JSON.stringify(sent)) as object;

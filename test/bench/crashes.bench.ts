@@ -8,6 +8,10 @@ import { ms, type Figure } from './report.js';
 import { freePort, quantile, send } from './running.js';
 
 const KILLS = Number(process.env['BENCH_KILLS'] ?? 100);
+delete process.env['BENCH_KILLS'];
+
+/** What else goes on in a life that is about to end: nothing, or one of these. */
+const BESIDE = [undefined, '/v1/admin/projections/all/rebuild', undefined, '/v1/admin/backups'];
 
 /** kill -9 in the middle of writes, again and again on the same file. */
 export async function crashes(): Promise<Figure[]> {
@@ -18,9 +22,13 @@ export async function crashes(): Promise<Figure[]> {
   const starts: number[] = [];
   for (let round = 0; round < KILLS; round++) {
     const begin = performance.now();
+    // One in ten is killed while it starts.
+    if (round % 10 === 9) await killWhileStarting(directory, port);
     const child = start(directory, port);
     await listening(url);
     starts.push(performance.now() - begin);
+    const beside = BESIDE[round % BESIDE.length];
+    if (beside !== undefined) await send(url + beside, 'POST').catch(() => undefined);
     const writing = Array.from({ length: 16 }, (_, lane) => writeUntilDeath(url, `${round}-${lane}`, acknowledged));
     await new Promise((resolve) => setTimeout(resolve, 100 + Math.random() * 200));
     child.kill('SIGKILL');
@@ -32,6 +40,7 @@ export async function crashes(): Promise<Figure[]> {
   const kept = await keysOf(url);
   const lost = acknowledged.filter((key) => !kept.has(key)).length;
   const verification = (await send(`${url}/v1/audit/verify`, 'POST', {})) as { ok: boolean; checked: number };
+  const compared = await tablesCompared(url);
   child.kill('SIGKILL');
   await once(child, 'exit');
   rmSync(directory, { recursive: true });
@@ -52,6 +61,12 @@ export async function crashes(): Promise<Figure[]> {
       target: 'verifies',
       ok: verification.ok,
     },
+    {
+      what: 'tables against a replay of the log',
+      measured: compared.equal ? 'equal, row for row' : JSON.stringify(compared.differences),
+      target: 'equal',
+      ok: compared.equal,
+    },
     { what: 'start after a kill, median', measured: ms(slowest), target: '< 1 s', ok: slowest < 1000 },
   ];
 }
@@ -66,6 +81,28 @@ function start(directory: string, port: number): ChildProcess {
     },
     stdio: 'ignore',
   });
+}
+
+async function killWhileStarting(directory: string, port: number): Promise<void> {
+  const child = start(directory, port);
+  await new Promise((resolve) => setTimeout(resolve, Math.random() * 1000));
+  child.kill('SIGKILL');
+  await once(child, 'exit');
+}
+
+async function tablesCompared(url: string): Promise<{ equal: boolean; differences: unknown[] }> {
+  const { id } = (await send(`${url}/v1/admin/projections/all/rebuild`, 'POST', { dry_run: true })) as { id: string };
+  for (;;) {
+    const operation = (await send(`${url}/v1/operations/${id}`, 'GET')) as {
+      status: string;
+      error: string | null;
+      result: { equal: boolean; differences: unknown[] };
+    };
+    if (operation.status === 'succeeded') return operation.result;
+    if (operation.status !== 'running')
+      throw new Error(`The comparison ended as ${operation.status}: ${operation.error}`);
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  }
 }
 
 async function listening(url: string): Promise<void> {

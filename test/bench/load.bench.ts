@@ -22,7 +22,7 @@ const work = (
  * minutes, and twice that.
  */
 export async function load(): Promise<Figure[]> {
-  const server = await startVariant('full');
+  const server = await startVariant('full', { ABATHUR_LOG_LEVEL: 'error' });
   try {
     await work(server, { sessions: SESSIONS, rate: null, seconds: 5 });
     const most = await work(server, { sessions: SESSIONS, rate: null, seconds: 15 });

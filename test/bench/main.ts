@@ -9,6 +9,7 @@ import { documents } from './documents.bench.js';
 import { integrity } from './integrity.bench.js';
 import { load } from './load.bench.js';
 import { locomo } from './locomo.bench.js';
+import { power } from './power.bench.js';
 import { reads } from './reads.bench.js';
 import { print, type Figure } from './report.js';
 import { tasks } from './tasks.bench.js';
@@ -29,6 +30,7 @@ const parts: Record<string, [title: string, run: () => Promise<Figure[]>]> = {
   audit: ['Audit', audit],
   backup: ['Backup and restore', backup],
   crashes: ['Crashes', crashes],
+  power: ['Power cuts', power],
   integrity: ['Integrity', integrity],
   embedding: ['Embedding beside writes', embedding],
   documents: ['Documents', documents],

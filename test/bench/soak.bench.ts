@@ -21,7 +21,7 @@ interface Seen {
 
 /** Even work for minutes: whether memory, handles and the write-ahead log stay as they are. */
 export async function soak(): Promise<Figure[]> {
-  const server = await startVariant('full');
+  const server = await startVariant('full', { ABATHUR_LOG_LEVEL: 'error' });
   const seen: Seen[] = [];
   const begin = performance.now();
   const sampler = setInterval(() => seen.push(look(server, (performance.now() - begin) / 3_600_000)), 1000);

@@ -16,7 +16,7 @@ const ASKED = 500;
 
 /** The targets that the product was ordered with, each asked over HTTP of a filled database, and how far ahead it is. */
 export async function targets(): Promise<Figure[]> {
-  const server = await startVariant('full');
+  const server = await startVariant('full', { ABATHUR_LOG_LEVEL: 'error' });
   try {
     await fill(server);
     const figures = await singles(server);

@@ -3,6 +3,8 @@ import { once } from 'node:events';
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { differences } from '#projections';
+import { Database } from '#storage';
 import { exportOf } from '../support/export.js';
 import { live } from '../support/history.js';
 import { openTestHouse, type TestHouse } from '../support/house.js';
@@ -24,8 +26,10 @@ describe('R-A5 R-O9 abathur rebuild', () => {
   });
   afterAll(() => house.close());
 
-  async function abathur(...args: string[]) {
-    const child = spawn(process.execPath, [CLI, 'rebuild', ...args]);
+  const abathur = (...args: string[]) => run('rebuild', ...args);
+
+  async function run(...args: string[]) {
+    const child = spawn(process.execPath, [CLI, ...args]);
     let [out, err] = ['', ''];
     child.stdout.on('data', (chunk: Buffer) => (out += chunk.toString()));
     child.stderr.on('data', (chunk: Buffer) => (err += chunk.toString()));
@@ -39,6 +43,17 @@ describe('R-A5 R-O9 abathur rebuild', () => {
     expect({ code, out }).toEqual({ code: 0, out: expect.stringContaining(`Head ${position} ${entry_hash}`) });
     expect(err).toMatch(/Reading: 100 %[^]*Projecting: 100 %/);
     expect(existsSync(at('new.db'))).toBe(true);
+  });
+
+  it('makes one of the export that the program itself writes: the same log, which holds', async () => {
+    const { code } = await run('audit', 'export', '--file', house.path, '--out', at('own.ndjson'));
+    expect(code).toBe(0);
+    expect((await abathur('--from', at('own.ndjson'), '--to', at('own.db'))).code).toBe(0);
+    const verified = await run('verify', '--file', at('own.db'), '--json');
+    expect(JSON.parse(verified.out)).toMatchObject({ ok: true, head: await house.log.head() });
+    const db = Database.open({ path: at('own.db'), readonly: true });
+    expect(differences(house.db, db, ['audit'])).toEqual([]);
+    db.close();
   });
 
   it('tells the line that is wrong, in words and for scripts, and makes none', async () => {

@@ -1,7 +1,17 @@
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, cpSync, existsSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  cpSync,
+  existsSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
-import { gzipSync } from 'node:zlib';
+import { gunzipSync, gzipSync } from 'node:zlib';
 import { beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type { ListedBackup, Manifest } from '#backup';
 import { Database } from '#storage';
@@ -57,8 +67,9 @@ describe('abathur rollback', () => {
       .filter((name) => !name.startsWith('.'))
       .toSorted();
 
-  it('the steps that are usually written down corrupt the database, and lose what the write-ahead log held', () => {
+  it('the five steps that are usually written down corrupt the database, and lose what the write-ahead log held', () => {
     const forensic = join(file.directory, 'failed_deployment.db');
+    // 1: the services are stopped: this one was killed, as one is that does not stop. 2 and 3, to the letter:
     const seed = spawnSync('bash', ['-c', `cp "$DB" "$FORENSIC" && gunzip -c "$BACKUP" > "$DB"`], {
       env: {
         DB: file.path,
@@ -68,12 +79,17 @@ describe('abathur rollback', () => {
       },
     });
     expect(seed.status).toBe(0);
+    expect(statSync(`${file.path}-wal`).size).toBeGreaterThan(100_000);
     // What was kept for the forensics lacks what was in the write-ahead log: all that was deployed.
-    const kept = entriesIn(forensic);
-    // What was "restored" is three databases in one: SQLite replays the old write-ahead log into the new file.
-    const restored = entriesIn(file.path);
-    expect(kept.text).not.toContain('deployed 399');
-    expect(restored.sound && restored.entries === file.good.position).toBe(false);
+    expect(seenIn(forensic).last).not.toContain('deployed 399');
+    // 4: PRAGMA integrity_check; PRAGMA foreign_key_check. SQLite has replayed the old write-ahead log into the new file.
+    const { flaws, last, entries } = seenIn(file.path);
+    expect(flaws.filter((flaw) => flaw !== 'ok').length).toBeGreaterThan(0);
+    expect(entries === file.good.position && !last.includes('deployed')).toBe(false);
+    // The same backup with the files of the old database out of the way is sound: they are what does the damage.
+    for (const suffix of ['-wal', '-shm']) rmSync(file.path + suffix, { force: true });
+    writeFileSync(file.path, gunzipSync(readFileSync(join(file.directory, 'abathur_pre_deployment.db.gz'))));
+    expect(seenIn(file.path)).toMatchObject({ flaws: ['ok'], entries: file.good.position });
   });
 
   it('R-O4 backs up what is there, puts the last good backup in its place, and verifies it', async () => {
@@ -155,18 +171,29 @@ describe('abathur rollback', () => {
   });
 });
 
-/** What a file holds by its own account, as somebody would see it who opens it. */
-function entriesIn(path: string): { sound: boolean; entries: number; text: string } {
-  const db = Database.open({ path, synchronous: 'NORMAL' });
+/** What somebody sees who opens a file; a file that cannot be read has that for its flaw. */
+function seenIn(path: string): { flaws: string[]; entries: number; last: string } {
+  let db: Database;
   try {
-    const { entries } = db.one<{ entries: number }>({ text: 'SELECT count(*) AS entries FROM audit', params: [] })!;
-    const text = db
-      .all<{ data: string }>({ text: `SELECT data FROM audit ORDER BY position DESC LIMIT 3`, params: [] })
-      .map(({ data }) => data)
-      .join('\n');
-    return { sound: db.pragma('integrity_check(1)') === 'ok', entries, text };
-  } catch {
-    return { sound: false, entries: 0, text: '' };
+    db = Database.open({ path, synchronous: 'NORMAL' });
+  } catch (error) {
+    return { flaws: [(error as Error).message], entries: -1, last: '' };
+  }
+  const ask = <T>(text: string, otherwise: T, read: (rows: Record<string, unknown>[]) => T): T => {
+    try {
+      return read(db.all({ text, params: [] }));
+    } catch {
+      return otherwise;
+    }
+  };
+  try {
+    return {
+      flaws: ask('PRAGMA integrity_check', ['it cannot be checked'], (rows) =>
+        rows.flatMap((row) => Object.values(row).map(String)),
+      ),
+      entries: ask('SELECT count(*) AS entries FROM audit', -1, ([row]) => Number(row!['entries'])),
+      last: ask('SELECT data FROM audit ORDER BY position DESC LIMIT 3', '', (rows) => JSON.stringify(rows)),
+    };
   } finally {
     db.close();
   }

@@ -174,7 +174,7 @@ describe('R-S8 The integrity of a database', () => {
       `DROP INDEX idx_audit_timestamp`,
       /^index idx_audit_timestamp$/,
       'is missing',
-      'backup',
+      'abathur db reindex --missing',
     ],
     [
       'sqlite',

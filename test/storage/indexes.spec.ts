@@ -3,6 +3,7 @@ import { auditEvents, chooseStep, decideStep, positionAt, SqliteAuditLog, type S
 import { assembleWriter, catalog, reads } from '#assembly';
 import { document } from '#documents';
 import { embeddingBacklog, LocalEmbedder, type EmbeddingModel } from '#search';
+import { memory } from '#memories';
 import { session, sessionsToArchive } from '#sessions';
 import { Database, sql, type Sql } from '#storage';
 import { endedTasks, nextTask, procedureOutcomes, progress, staleTasks, task } from '#work';
@@ -65,6 +66,9 @@ describe('R-S5 Each index serves a query of the product:', () => {
     return execute(decideStep(progress, { type: 'WriteCheckpoint', ...what }));
   };
   const address = { namespace: 'user:alice', key: 'tea' };
+  let written = 0;
+  const write = () =>
+    execute(decideStep(memory, { type: 'WriteMemory', mode: 'put', ...address, value: { n: ++written } }));
   const living = (): string =>
     house.db.one<{ session_id: string }>(sql`SELECT session_id FROM sessions WHERE status = 'active'`)!.session_id;
 
@@ -136,6 +140,10 @@ describe('R-S5 Each index serves a query of the product:', () => {
     idx_memory_marks_entry: () => memories({ as_of: 300 }),
     idx_memory_conflicts_namespace: () => read('conflicts.page', { ...page, namespace_prefix: 'user:alice' }),
     idx_memory_conflicts_status: () => read('conflicts.page', { ...page, status: 'open' }),
+    idx_memory_quarantined: () => read('memories.namespaces', { now, ...page }),
+    idx_quarantines_standing: () => write(),
+    idx_memory_quarantines_entry: () => write(),
+    idx_memory_quarantines_quarantine: () => read('quarantines.page', page),
     idx_memory_deletions_address: () => memories({ as_of: 300 }),
     idx_document_file_path: () => read('documents.at-path', 'docs/a.md'),
     idx_document_type_created: () => documentsOf({ document_type: 'plan', filter: { created_at: { gte: now } } }),

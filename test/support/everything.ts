@@ -62,7 +62,6 @@ async function embed({ db, log }: TestHouse): Promise<void> {
       backlog: async (limit) => missingTexts(db, model, limit, 0),
       store: (vectors) => log.chore('store-vectors', { model, vectors }),
       park,
-      asked: () => undefined,
     });
     if (backlog.texts.length === 0) return;
   }

@@ -1,9 +1,10 @@
 import { chooseStep, decideStep, planStep, type SqliteAuditLog, type Step } from '#audit-log';
+import { apiKey } from '#access';
 import { context, erasure, planRevert } from '#assembly';
 import { DomainError, streamName, type Json, type JsonObject } from '#kernel';
 import { document, DOCUMENT_TYPES, readDocument } from '#documents';
 import { job } from '#jobs';
-import { conflict, CONFLICT_KINDS, memory, MEMORY_TYPES } from '#memories';
+import { conflict, CONFLICT_KINDS, memory, MEMORY_TYPES, planQuarantine, quarantine } from '#memories';
 import { feedback, FEEDBACK_SIGNALS } from '#search';
 import { session, SESSION_STATUSES, EVENT_TYPES, type NewSessionEvent, type StateDelta } from '#sessions';
 import { agent, AGENT_STATES, nextTask, progress, startOf, task, taskStream } from '#work';
@@ -29,6 +30,9 @@ export async function live(log: SqliteAuditLog, seed: number, works: number): Pr
     const actor = choose.one(['user', 'system', 'agent:planner', 'agent:writer']);
     try {
       if (n % 60 === 31) await regret(log, n, time);
+      if (n % 120 === 100) await distrust(log, n, time);
+      if (n % 120 === 110 && n > 110) await trustAgain(log, n, time);
+      if (n % 40 === 13) await log.execute({ caller: caller({ time }), steps: keyLife(n) });
       if (n % 180 === 170) await log.execute({ caller: caller({ time }), steps: erasing(n, time) });
       await log.execute({
         caller: caller({ time, actor, correlation_id: `work-${n % 9}` }),
@@ -228,6 +232,48 @@ const configure = (n: number): Step =>
     schedule: `${n % 60} 3 * * *`,
     enabled: n % 200 < 100,
     original: { schedule: '0 0 * * *', enabled: true },
+  });
+
+/** A key is made; some are replaced or revoked later. */
+function keyLife(n: number): Step[] {
+  const bound = n % 80 === 13;
+  const made = decideStep(apiKey, {
+    type: 'CreateKey',
+    key_id: `key${n}`,
+    name: `Key ${n}`,
+    role: bound ? 'agent' : 'auditor',
+    app: bound ? 'planner' : null,
+    users: bound ? ['alice'] : [],
+    projects: bound ? { zoo: 'write', ark: 'read' } : {},
+    mac: 'm'.repeat(43),
+    expires_at: bound ? '2027-01-01T00:00:00.000Z' : null,
+    replaces: null,
+  });
+  const key_id = `key${n}`;
+  if (n % 120 === 13) return [made, decideStep(apiKey, { type: 'RevokeKey', key_id })];
+  if (n % 120 === 53)
+    return [made, decideStep(apiKey, { type: 'ShortenKey', key_id, expires_at: '2026-12-01T00:00:00.000Z' })];
+  return [made];
+}
+
+/** What came from somewhere is not trusted; ten works later it is again, and of the first a little stays out for good. */
+async function distrust(log: SqliteAuditLog, n: number, time: string): Promise<void> {
+  const quarantine_id = `quarantine-${n}`;
+  const source =
+    n === 100
+      ? { actor: 'agent:writer', to: new Date(START + 40 * 17_000).toISOString() }
+      : n % 240 === 100
+        ? { session_id: `s${n % 7}` }
+        : { actor: 'agent:planner', correlation_id: `work-${n % 9}` };
+  const impose = planStep(planQuarantine, { quarantine_id, source, reason: 'not trusted', found: [], seen: 0 });
+  await log.execute({ caller: caller({ time }), steps: [impose] });
+}
+
+/** Ten works after that. */
+const trustAgain = (log: SqliteAuditLog, n: number, time: string): Promise<unknown> =>
+  log.execute({
+    caller: caller({ time }),
+    steps: [decideStep(quarantine, { type: 'LiftQuarantine', quarantine_id: `quarantine-${n - 10}` })],
   });
 
 /** Something is ordered to be erased, and said to be; what that does to rows and entries is another story. */

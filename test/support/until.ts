@@ -13,7 +13,7 @@ export interface Patience {
 export async function until<T>(
   what: string,
   look: () => T | Promise<T>,
-  { seconds = 60, every = 50, instead }: Patience = {},
+  { seconds = 50, every = 50, instead }: Patience = {},
 ): Promise<NonNullable<T>> {
   const end = performance.now() + seconds * 1000;
   for (;;) {

@@ -2,7 +2,9 @@ import * as crypto from 'node:crypto';
 import { Readable } from 'node:stream';
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
+import { visibleTo } from '#access';
 import { invalid, type Caller } from '#kernel';
+import './gate.js';
 
 /** Who acts while no keys are asked for. */
 const ANONYMOUS = 'anonymous';
@@ -14,9 +16,11 @@ export const By = createParamDecorator((_: unknown, context: ExecutionContext): 
 
 export function callerOf(request: FastifyRequest): Caller {
   const { headers } = request;
-  const actor = ANONYMOUS;
+  const { holder } = request;
+  const actor = holder === undefined ? ANONYMOUS : `key:${holder.key_id}`;
   return {
     actor,
+    ...(holder !== undefined && { authenticated: true, visible: visibleTo(holder.principal) }),
     time: new Date().toISOString(),
     request_id: request.id,
     correlation_id: visible(headers['x-correlation-id'], 'X-Correlation-Id') ?? request.id,

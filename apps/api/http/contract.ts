@@ -62,7 +62,7 @@ export class Contract {
         if (
           method === 'get' &&
           path.startsWith('/v1/') &&
-          JSON.stringify(operation.responses).includes('"application/json"')
+          /"(application\/json|text\/plain)"/.test(JSON.stringify(operation.responses))
         )
           operation.responses['304'] = { description: 'The client has it already.' };
         for (const parameter of operation.parameters ?? [])

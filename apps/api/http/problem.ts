@@ -5,10 +5,13 @@ import { DomainError, type ErrorDetails, type ErrorKind } from '#kernel';
 /** The only place that knows HTTP statuses of errors. */
 const STATUS: Record<ErrorKind, number> = {
   invalid: 400,
+  unauthenticated: 401,
+  forbidden: 403,
   'not-found': 404,
   conflict: 409,
   'version-conflict': 412,
   'too-large': 413,
+  'rate-limited': 429,
   'key-reused': 422,
   unavailable: 503,
   'storage-full': 507,
@@ -30,7 +33,7 @@ export function problemOf(error: unknown, { id, url }: { id: string; url: string
   return {
     status,
     code,
-    headers: status === 503 || status === 429 ? { 'retry-after': String(retry_after ?? 1) } : {},
+    headers: headersOf(status, retry_after),
     body: {
       type: `/problems/${code}`,
       title: STATUS_CODES[status] ?? 'Error',
@@ -44,6 +47,11 @@ export function problemOf(error: unknown, { id, url }: { id: string; url: string
       hint,
     },
   };
+}
+
+function headersOf(status: number, retry_after = 1): Record<string, string> {
+  if (status === 503 || status === 429) return { 'retry-after': String(retry_after) };
+  return status === 401 ? { 'www-authenticate': 'Bearer realm="abathur"' } : {};
 }
 
 interface Failure {

@@ -3,7 +3,6 @@ import {
   closeSync,
   createReadStream,
   existsSync,
-  mkdirSync,
   openSync,
   readdirSync,
   readFileSync,
@@ -24,6 +23,7 @@ import {
   type OfflineReport,
   type Verdict,
 } from '#audit-log';
+import { makeDirectory } from '#storage';
 import { EXIT, Failure } from '../failure.js';
 import type { Auditor } from './auditor.js';
 import { writeWhole } from './to-file.js';
@@ -49,7 +49,7 @@ interface Manifest {
 export async function writeEvidence(directory: string, auditor: Auditor): Promise<Manifest> {
   if (existsSync(directory) && readdirSync(directory).length > 0)
     throw new Failure(EXIT.noInput, 'not-empty', `${directory} is there and not empty.`, 'Name a new directory.');
-  mkdirSync(directory, { recursive: true });
+  makeDirectory(directory);
   // The head first: the export then holds all that it signs, and perhaps a few entries more.
   const checkpoint = await auditor.checkpoint();
   await writeFile(join(directory, CHECKPOINT), checkpoint);

@@ -14,4 +14,15 @@ export interface Desk {
   retry(name: string): Promise<Retried>;
 }
 
+/** On the file alone: it changes what a table may hold, so somebody who can reach the machine has to say so. */
+export interface FileDesk extends Desk {
+  leaveAside(name: string): Promise<LeftAside>;
+}
+
+export interface LeftAside {
+  position: number;
+  type: string;
+  reason: string;
+}
+
 export type OnProgress = (progress: { done: number; total: number }) => void;

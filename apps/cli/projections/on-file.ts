@@ -4,32 +4,34 @@ import { Database } from '#storage';
 import { EXIT, Failure } from '../failure.js';
 import type { Interrupt } from '../interrupt.js';
 import { openToRead } from '../target.js';
-import type { Desk, Retried } from './desk.js';
+import type { FileDesk, LeftAside, Retried } from './desk.js';
 
 /** Projections of a file. A server that has it open may go on: the lock of the file keeps both apart. */
-export function deskOnFile(path: string, interrupt: Interrupt): Desk {
+export function deskOnFile(path: string, interrupt: Interrupt): FileDesk {
   const config = { ...readConfig(process.env), ABATHUR_DB_PATH: path };
   const synchronous = config.ABATHUR_DB_SYNCHRONOUS;
+  const chore = <T>(called: string, name: string): T => {
+    const [one] = resolveProjections(name, 'one');
+    openToRead(path).close();
+    migrateFile(config);
+    const db = Database.open({ path, synchronous });
+    try {
+      const input = { name: one, time: new Date().toISOString() };
+      const [settled] = assembleWriter(db).batch([{ kind: 'chore', chore: called, input }]);
+      if ('error' in settled!) throw settled.error;
+      return settled!.value as T;
+    } finally {
+      db.close();
+    }
+  };
   return {
     list: async () => reading(path, (db) => listProjections(db)),
     parked: async (name) => {
       const [one] = resolveProjections(name, 'one');
       return reading(path, (db) => parkedEvents.run(db, one!));
     },
-    retry: async (name) => {
-      const [one] = resolveProjections(name, 'one');
-      openToRead(path).close();
-      migrateFile(config);
-      const db = Database.open({ path, synchronous });
-      try {
-        const input = { name: one, time: new Date().toISOString() };
-        const [settled] = assembleWriter(db).batch([{ kind: 'chore', chore: 'retry-parked-events', input }]);
-        if ('error' in settled!) throw settled.error;
-        return settled!.value as Retried;
-      } finally {
-        db.close();
-      }
-    },
+    retry: async (name) => chore<Retried>('retry-parked-events', name),
+    leaveAside: async (name) => chore<LeftAside>('leave-event-aside', name),
     rebuild: async (name, compareOnly, onProgress) => {
       const names = resolveProjections(name);
       openToRead(path).close();

@@ -63,8 +63,10 @@ const COUNTERS: Record<string, [metric: string, wanted: Wanted]> = {
   backups_good: ['abathur_backup_runs_total', label('result', 'succeeded', 'success')],
   backups_bad: ['abathur_backup_runs_total', label('result', 'failed', 'failure')],
   pool_timeouts: ['abathur_db_pool_acquire_timeouts_total', any],
-  page_cache_hits: ['abathur_db_page_cache_requests_total', label('result', 'hit')],
-  page_cache_all: ['abathur_db_page_cache_requests_total', any],
+  cache_hits: ['abathur_cache_requests_total', label('result', 'hit')],
+  cache_all: ['abathur_cache_requests_total', any],
+  disk_read: ['abathur_process_storage_bytes_total', label('direction', 'read')],
+  disk_written: ['abathur_process_storage_bytes_total', label('direction', 'written', 'write')],
   cpu_seconds: ['process_cpu_seconds_total', any],
 };
 

@@ -79,9 +79,7 @@ function notSeen(tally: Tally, alerting: Alerting | null): string[] {
           'Alerts as Prometheus fires and delivers them: no --prometheus was given. `npm run test:ops` proves that each fires, arrives and resolves.',
         ]
       : []),
-    ...(counters['page_cache_all'] === undefined
-      ? ['Hits of the page cache: the deployment does not export them.']
-      : []),
+    ...(counters['cache_all'] === undefined ? ['Hits of caches: the deployment does not export them.'] : []),
     ...(gauges['vectors'] === undefined ? ['Size of the index of vectors: the deployment does not export it.'] : []),
     ...((counters['documents'] ?? 0) === 0 ? ['Sync of documents: no file was looked at in the window.'] : []),
     'Networks, load balancers and clients between the deployment and its users, unless --url names the way they take.',
@@ -143,7 +141,7 @@ export function markdownOf(
     '',
     '## Critical conditions and outages',
     '',
-    ...incidents(critical, tally),
+    ...incidents(critical, tally, report.alerting),
     '',
     '## Course',
     '',
@@ -212,7 +210,7 @@ function measured(tally: Tally): string[][] {
     ],
     ['Lag of projections', course('lag', plain)],
     ['Texts without a vector', course('backlog', plain)],
-    ['Page cache', cache(counters)],
+    ['States found in memory', cache(counters)],
     ['Readers in use', course('pool_in_use', plain)],
     ['Searches answered by words alone', plain(counters['degraded_searches'] ?? 0)],
     ['Texts embedded', `${plain(counters['embedded'] ?? 0)}, ${plain((counters['embedded'] ?? 0) / hour)} per hour`],
@@ -225,8 +223,8 @@ function measured(tally: Tally): string[][] {
 }
 
 function cache(counters: Record<string, number>): string {
-  const [hits, all] = [counters['page_cache_hits'], counters['page_cache_all']];
-  return hits === undefined || all === undefined || all === 0 ? 'not seen' : `${percent(hits / all)} hits`;
+  const [hits, all] = [counters['cache_hits'], counters['cache_all']];
+  return hits === undefined || all === undefined || all === 0 ? 'not seen' : `${percent(hits / all)} of ${plain(all)}`;
 }
 
 const KINDS: [name: string, title: string][] = [
@@ -273,8 +271,9 @@ function errors({ counters }: Tally): string[] {
   ];
 }
 
-function incidents(critical: Critical[], { outages }: Tally): string[] {
+function incidents(critical: Critical[], { outages }: Tally, alerting: Alerting | null): string[] {
   const lines = [
+    ...(alerting?.critical ?? []).map((name) => `- The critical alert ${name} fired in Prometheus.`),
     ...critical.map(({ at, what }) => `- ${moment(at)}: ${what}.`),
     ...outages.map(
       ({ from, checks, reasons }) =>

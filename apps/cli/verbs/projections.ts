@@ -73,10 +73,40 @@ const retry: Verb = {
     }),
 };
 
+const park: Verb = {
+  name: 'park',
+  description:
+    'Leave the event aside that a projection has stopped at, so that it goes on without it; retry tries it again. On the file, also while a server has it open.',
+  example: 'abathur projections park activity',
+  declare: (command) => void command.argument('<name>', 'a projection').option('--file [path]', 'the database'),
+  async run(call) {
+    const [{ readConfig }, { deskOnFile }, { Interrupt }] = await Promise.all([
+      import('#assembly'),
+      import('../projections/on-file.js'),
+      import('../interrupt.js'),
+    ]);
+    const { file } = call.options as { file?: string | true };
+    const path = typeof file === 'string' ? file : readConfig(process.env).ABATHUR_DB_PATH;
+    const interrupt = new Interrupt();
+    try {
+      const left = await deskOnFile(path, interrupt).leaveAside(call.args[0]!);
+      const { position, type, reason } = left;
+      answer(
+        call,
+        left,
+        `The ${type} at ${position} is left aside: ${reason}\nabathur projections retry tries it again.\n`,
+      );
+      return 0;
+    } finally {
+      interrupt.off();
+    }
+  },
+};
+
 export const projections: VerbGroup = {
   name: 'projections',
   description: 'Tables derived from the log: how they stand, and making them anew.',
-  verbs: [list, rebuild, parked, retry],
+  verbs: [list, rebuild, parked, retry, park],
 };
 
 /** Through the server that has the file open, or on the file. */

@@ -72,7 +72,7 @@ function asFailure(error: unknown, from: string, to: string): unknown {
     return new Failure(EXIT.noInput, 'no-export', `There is no export at ${from}.`, 'Make one: GET /v1/audit/export.');
   }
   if (code === 'EISDIR') return new Failure(EXIT.noInput, 'no-export', `${from} is a directory, not an export.`);
-  if (['EACCES', 'EPERM', 'EROFS', 'ENOTDIR', 'EEXIST'].includes(code ?? '')) {
+  if (['EACCES', 'EPERM', 'EROFS', 'ENOENT', 'ENOTDIR', 'EEXIST'].includes(code ?? '')) {
     return new Failure(EXIT.config, 'cannot-open', `${path ?? to} cannot be opened (${code}).`, 'Name another file.');
   }
   return error;

@@ -83,11 +83,12 @@ class Closure {
             CASE type WHEN 'SessionCreated' THEN json_extract(data, '$.user_id')
                       WHEN 'MemorySuperseded' THEN json_extract(data, '$.into.namespace')
                       WHEN 'SearchFeedbackGiven' THEN json_extract(data, '$.result_id')
+                      WHEN 'QuarantineImposed' THEN json_extract(data, '$.source.actor')
                       ELSE json_extract(data, '$.conflict_id') END AS one,
             CASE type WHEN 'SessionCreated' THEN json_extract(data, '$.forked_from.session_id')
                       WHEN 'MemorySuperseded' THEN json_extract(data, '$.into.key') END AS other
           FROM audit WHERE data IS NOT NULL AND type IN
-            ('SessionCreated', 'MemorySuperseded', 'MemoryFlagged', 'MemoryReviewed', 'SearchFeedbackGiven')`,
+            ('SessionCreated', 'MemorySuperseded', 'MemoryFlagged', 'MemoryReviewed', 'SearchFeedbackGiven', 'QuarantineImposed')`,
     );
   }
 
@@ -121,7 +122,7 @@ class Closure {
       if (shared.length === NAMED) break;
       const [kind, ...parts] = streamParts(stream);
       const own = kind === 'memory' && this.isOwn(parts[0]!);
-      if (own || kind === 'session' || kind === 'conflict') continue;
+      if (own || ['session', 'conflict', 'quarantine'].includes(kind)) continue;
       const writers = this.db.all<Writer>(
         sql`SELECT DISTINCT actor, session_id, task_id FROM audit WHERE stream = ${stream}`,
       );
@@ -170,8 +171,11 @@ class Closure {
   private addUser(id: string): void {
     this.addNamespace(`user:${id}`);
     for (const actor of this.actors) this.add(sql`SELECT stream, position FROM audit WHERE actor = ${actor}`);
-    for (const { type, one, stream } of this.naming)
-      if (type === 'SessionCreated' && one === id) this.addStream(stream);
+    for (const { type, one, stream } of this.naming) {
+      const names =
+        type === 'QuarantineImposed' ? this.actors.has(String(one)) : type === 'SessionCreated' && one === id;
+      if (names) this.addStream(stream);
+    }
   }
 
   private addNamespace(prefix: string): void {
@@ -233,7 +237,8 @@ class Closure {
           ? this.streams.has(streamName('memory', String(one), String(other)))
           : type === 'SearchFeedbackGiven'
             ? positions.has(Number(one) < CHUNK_IDS ? Number(one) : Math.floor((Number(one) - CHUNK_IDS) / 4096))
-            : type !== 'SessionCreated' && this.streams.has(streamName('conflict', String(one)));
+            : (type === 'MemoryFlagged' || type === 'MemoryReviewed') &&
+              this.streams.has(streamName('conflict', String(one)));
       if (tells) this.single.add(position);
     }
   }

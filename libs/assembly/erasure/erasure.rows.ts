@@ -26,6 +26,8 @@ const chunksOf = chunksIn('document_chunks');
 const ROWS: [table: string, condition: In][] = [
   ['memory_words', (positions) => sql`rowid IN (${positions})`],
   ['search_entries', (positions) => sql`id IN (${positions}) OR id IN (${chunksIn('search_entries')(positions)})`],
+  ['memory_quarantines', (positions) => sql`entry_id IN (${positions}) OR quarantine IN (${positions})`],
+  ['quarantines', byId],
   ['memory_marks', (positions) => sql`id IN (${positions}) OR entry_id IN (${positions})`],
   ['memory_deletions', byId],
   ['memory_conflicts', byId],

@@ -3,13 +3,21 @@ import { sql, type Database } from '#storage';
 import { RESTORE, type Findings } from './report.js';
 
 /** SQLite's own check, the head of the file, and the tables themselves against those that the migrations make. */
-export function checkFile(db: Database, model: Database, findings: Findings): void {
+export function checkFile(db: Database, model: Database, head: FileHead, findings: Findings): void {
   for (const { integrity_check: line } of db.all<{ integrity_check: string }>(sql`PRAGMA integrity_check(1000)`)) {
-    if (line !== 'ok') findings.add({ where: 'the file', what: line, remedy: RESTORE });
+    if (line !== 'ok') findings.add({ where: 'the file', what: line, remedy: remedyFor(line) });
   }
-  checkHead(db, findings);
+  checkHead(head, findings);
   checkSchema(db, model, findings);
 }
+
+/** What an index says wrongly, its table still says rightly. */
+function remedyFor(line: string): string {
+  const index = /(?:missing from|entries in|in) index (\w+)$/.exec(line)?.[1];
+  return index === undefined || index.startsWith('sqlite_') ? RESTORE : `Make it anew: abathur db reindex ${index}.`;
+}
+
+const REINDEX = 'Make it again: abathur db reindex --missing.';
 
 export function checkForeignKeys(db: Database, findings: Findings): void {
   const rows = db.iterate<{ table: string; rowid: number | null; parent: string }>(
@@ -37,15 +45,29 @@ const HEAD: [offset: number, bytes: string][] = [
   [72, '00'.repeat(20)],
 ];
 
-function checkHead({ path }: Database, findings: Findings): void {
-  const head = Buffer.alloc(100);
-  const file = openSync(path, 'r');
+/** The first bytes of a database file, and whether its first page may still be in the write-ahead log alone. */
+export interface FileHead {
+  bytes: Buffer;
+  unfolded: boolean;
+}
+
+/**
+ * Reads the head of a file past SQLite. Closing a file gives back all locks that its process has on it, SQLite's too: then
+ * others take themselves for the last ones and remove the write-ahead log that is still written to. So either nobody in this
+ * process has the database open, or `descriptor` is one that stays open for as long as they have.
+ */
+export function readHead(path: string, descriptor?: number): FileHead {
+  const bytes = Buffer.alloc(100);
+  const file = descriptor ?? openSync(path, 'r');
   try {
-    readSync(file, head, 0, head.length, 0);
+    readSync(file, bytes, 0, bytes.length, 0);
   } finally {
-    closeSync(file);
+    if (descriptor === undefined) closeSync(file);
   }
-  const unfolded = (statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0) > 0;
+  return { bytes, unfolded: (statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0) > 0 };
+}
+
+function checkHead({ bytes: head, unfolded }: FileHead, findings: Findings): void {
   for (const [offset, bytes] of HEAD) {
     const found = head.subarray(offset, offset + bytes.length / 2).toString('hex');
     // Before the first page has come out of the write-ahead log, some of it is not there yet.
@@ -77,5 +99,7 @@ function checkSchema(db: Database, model: Database, findings: Findings): void {
       findings.add({ where: name, what: 'is not as its migration makes it', remedy: RESTORE });
     }
   }
-  for (const name of want.keys()) findings.add({ where: name, what: 'is missing', remedy: RESTORE });
+  for (const [name, { type }] of want) {
+    findings.add({ where: name, what: 'is missing', remedy: type === 'index' ? REINDEX : RESTORE });
+  }
 }

@@ -1,8 +1,8 @@
-import { join } from 'node:path';
+import { existsSync } from 'node:fs';
 import { vectorFlaws } from '#search';
-import { Database, migrate, readMigrations, sql } from '#storage';
-import { PROJECT_ROOT } from '../project.js';
-import { checkFile, checkForeignKeys } from './check-file.js';
+import { Database, sql } from '#storage';
+import { openModel } from '../model.js';
+import { checkFile, checkForeignKeys, readHead, type FileHead } from './check-file.js';
 import { checkBooks, checkChain } from './check-log.js';
 import { checkTables, checkWordIndexes, deriveAgain } from './check-tables.js';
 import { Findings, RESTORE, type CheckName, type CheckResult, type IntegrityReport } from './report.js';
@@ -16,19 +16,26 @@ export interface IntegrityProgress {
 /**
  * All checks of a database file, on a connection of their own that only reads. They see the file as it was when they
  * began, however much is written meanwhile: nobody waits for them, but the write-ahead log is kept until they are through.
+ * `descriptor` is the file, kept open: needed where this process has the database open otherwise, see {@link readHead}.
  */
-export function checkIntegrity(path: string, onProgress: (progress: IntegrityProgress) => void): IntegrityReport {
+export function checkIntegrity(
+  path: string,
+  onProgress: (progress: IntegrityProgress) => void,
+  descriptor?: number,
+): IntegrityReport {
   const begin = performance.now();
   const started_at = new Date().toISOString();
+  const head = existsSync(path) ? readHead(path, descriptor) : undefined;
   const db = Database.open({ path, readonly: true });
-  const scratch = openScratch();
+  const scratch = openModel();
   try {
     // The file is opened to read only; a temporary table, which the comparison of words needs, is none of its business.
     db.pragma('query_only = OFF');
-    return db.savepoint(() => {
+    let report: IntegrityReport | undefined;
+    const look = (): void => {
       const position = headOf(db);
-      const checks = runChecks(db, scratch, position, onProgress);
-      return {
+      const checks = runChecks(db, scratch, head!, position, onProgress);
+      report = {
         ok: checks.every(({ ok }) => ok),
         position,
         started_at,
@@ -36,19 +43,18 @@ export function checkIntegrity(path: string, onProgress: (progress: IntegrityPro
         seconds: Math.round(performance.now() - begin) / 1000,
         checks,
       };
-    });
+    };
+    try {
+      db.savepoint(look);
+    } catch (error) {
+      // A broken page may be told of once more where the savepoint ends; it is in the report already.
+      if (report === undefined) throw error;
+    }
+    return report!;
   } finally {
     scratch.close();
     db.close();
   }
-}
-
-/** A file that SQLite removes as soon as it has opened it: not even a crash leaves it behind. */
-function openScratch(): Database {
-  const scratch = Database.open({ path: '' });
-  scratch.pragma('journal_mode = OFF');
-  migrate(scratch, readMigrations(join(PROJECT_ROOT, 'migrations')));
-  return scratch;
 }
 
 function headOf(db: Database): number {
@@ -62,6 +68,7 @@ function headOf(db: Database): number {
 function runChecks(
   db: Database,
   scratch: Database,
+  fileHead: FileHead,
   head: number,
   onProgress: (progress: IntegrityProgress) => void,
 ): CheckResult[] {
@@ -73,7 +80,7 @@ function runChecks(
 
   let derived = false;
   const checks: [CheckName, (findings: Findings) => void][] = [
-    ['sqlite', (findings) => checkFile(db, scratch, findings)],
+    ['sqlite', (findings) => checkFile(db, scratch, fileHead, findings)],
     ['foreign-keys', (findings) => checkForeignKeys(db, findings)],
     [
       'chain',

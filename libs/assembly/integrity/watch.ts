@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { closeSync, openSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
 import { conflict, DomainError, type SerializedDomainError } from '#kernel';
 import type { IntegrityProgress } from './integrity.js';
@@ -6,12 +7,20 @@ import type { IntegrityReport } from './report.js';
 
 type Message = { progress: IntegrityProgress } | { report: IntegrityReport } | { error: SerializedDomainError };
 
+/** What the thread is given: the database, and the file of it that is open. */
+export interface IntegrityThread {
+  path: string;
+  descriptor: number;
+}
+
 /**
  * Checks the database on a thread of its own, one run at a time: neither the event loop nor the pool of readers nor the
  * writer waits for it.
  */
 export class IntegrityWatch {
   private worker: Worker | undefined;
+  /** Kept open from the first check on, because closing it would give away the locks of this process. */
+  private descriptor: number | undefined;
 
   constructor(private readonly path: string) {}
 
@@ -21,7 +30,9 @@ export class IntegrityWatch {
 
   async run(onProgress: (progress: IntegrityProgress) => void = () => undefined): Promise<IntegrityReport> {
     this.refuseTwice();
-    const worker = new Worker(new URL('../integrity.thread.js', import.meta.url), { workerData: this.path });
+    this.descriptor ??= openSync(this.path, 'r');
+    const workerData: IntegrityThread = { path: this.path, descriptor: this.descriptor };
+    const worker = new Worker(new URL('../integrity.thread.js', import.meta.url), { workerData });
     this.worker = worker;
     try {
       return await this.reportOf(worker, onProgress);
@@ -42,6 +53,12 @@ export class IntegrityWatch {
   /** Ends a run that is under way; it leaves nothing behind. */
   async close(): Promise<void> {
     await this.worker?.terminate();
+  }
+
+  /** After everybody in this process has closed the database. */
+  release(): void {
+    if (this.descriptor !== undefined) closeSync(this.descriptor);
+    this.descriptor = undefined;
   }
 
   private async reportOf(worker: Worker, onProgress: (progress: IntegrityProgress) => void): Promise<IntegrityReport> {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { isLoopback } from './exposure.js';
+import { isLoopback } from './loopback.js';
 
 describe('T22 An address that only this machine reaches', () => {
   it.each(['127.0.0.1', '127.8.9.1', '::1', '0:0:0:0:0:0:0:1', 'localhost', '::ffff:127.0.0.1'])('is %s', (host) => {

@@ -1,0 +1,324 @@
+import type { Right, Scope } from '#access';
+import { conflict, namespace as checkedNamespace, notFound, type DomainError } from '#kernel';
+
+/** Something that a request is about, with whose it is. */
+export interface Demand {
+  right: Right;
+  /** `undefined`: there is no such thing. */
+  scope: Scope | undefined;
+  /** What is said when it is not there; who may not know of it hears the same. Without it, that the right is missing. */
+  absent?: DomainError;
+}
+
+/** What may be looked up to say whose a thing is. */
+export interface Owners {
+  session(id: string): Extract<Scope, { kind: 'session' }> | undefined;
+  /** The session that a recorded context is of. */
+  sessionOfContext(id: string): Extract<Scope, { kind: 'session' }> | undefined;
+}
+
+/** A request whose form has been checked. */
+export interface Asked {
+  params: Record<string, string>;
+  query: Record<string, unknown>;
+  body: Record<string, unknown>;
+}
+
+export interface RouteRight {
+  /**
+   * `anybody`: no key is asked for. `clients`: every role, as far as the demands go. Otherwise whoever the table of rights lets
+   * read or write things of this kind.
+   */
+  of: 'anybody' | 'clients' | 'documents' | 'tasks' | 'audit' | 'admin';
+  right: Right;
+  demands?: (asked: Asked, owners: Owners) => Demand[];
+}
+
+type Demands = NonNullable<RouteRight['demands']>;
+
+const anybody: RouteRight = { of: 'anybody', right: 'read' };
+const reads = (of: RouteRight['of'], demands?: Demands): RouteRight => ({ of, right: 'read', demands });
+const writes = (of: RouteRight['of'], demands?: Demands): RouteRight => ({ of, right: 'write', demands });
+/** What is listed and found is filtered where it is read, see `Caller.visible`. */
+const filtered = reads('clients');
+
+const sessionBy =
+  (name: string, right: Right): Demands =>
+  ({ params }, owners) => [{ right, scope: owners.session(params[name]!), absent: notFound('session', params[name]!) }];
+
+/** Keys of state that are shared with others need the right to write there. */
+function sharedKeys(keys: string[], scope: Scope | undefined): Demand[] {
+  if (scope?.kind !== 'session') return [];
+  const { app, project } = scope;
+  return [
+    ...(keys.some((key) => key.startsWith('app:')) ? [write({ kind: 'app', app })] : []),
+    ...(project !== null && keys.some((key) => key.startsWith('project:'))
+      ? [write({ kind: 'project', project })]
+      : []),
+  ];
+}
+
+const write = (scope: Scope | undefined): Demand => ({ right: 'write', scope });
+const keysOf = (delta: unknown): string[] => Object.keys((delta ?? {}) as object);
+
+const openSession: Demands = ({ body }) => {
+  const { app_name, user_id, project_id, initial_state } = body as Record<string, string>;
+  const scope: Scope = { kind: 'session', app: app_name!, user: user_id!, project: project_id ?? null };
+  return [write(scope), ...sharedKeys(keysOf(initial_state), scope)];
+};
+
+const appendEvents: Demands = (asked, owners) => {
+  const events = (asked.body['events'] ?? [asked.body]) as { state_delta?: object }[];
+  const [session] = sessionBy('id', 'write')(asked, owners) as [Demand];
+  return [
+    session,
+    ...sharedKeys(
+      events.flatMap(({ state_delta }) => keysOf(state_delta)),
+      session.scope,
+    ),
+  ];
+};
+
+const setState: Demands = (asked, owners) => {
+  const [session] = sessionBy('id', 'write')(asked, owners) as [Demand];
+  return [session, ...sharedKeys([asked.params['key']!], session.scope)];
+};
+
+/** Whose a namespace is, by its second segment; nothing where it is none, which the handler tells better. */
+function ownerOf(text: unknown, owners: Owners): { scope: Scope | undefined } | undefined {
+  try {
+    const [kind, name] = checkedNamespace(text as string).split(':') as [string, string];
+    if (kind === 'session') return { scope: owners.session(name) };
+    if (kind === 'user') return { scope: { kind, user: name } };
+    return { scope: kind === 'app' ? { kind, app: name } : { kind: 'project', project: name } };
+  } catch {
+    return undefined;
+  }
+}
+
+function inNamespace(right: Right, text: unknown, owners: Owners, absent?: DomainError): Demand[] {
+  const owner = ownerOf(text, owners);
+  return owner === undefined ? [] : [{ right, scope: owner.scope, absent }];
+}
+
+/** What a memory says it belongs to: a session or task of somebody else is as good as none. */
+function references({ session_id, task_id }: { session_id?: unknown; task_id?: unknown }, owners: Owners): Demand[] {
+  const unknown = (kind: string, id: string): DomainError =>
+    conflict(`unknown-${kind}`, `There is no ${kind} ${id} to refer to.`);
+  return [
+    ...(typeof session_id === 'string'
+      ? [{ right: 'write' as const, scope: owners.session(session_id), absent: unknown('session', session_id) }]
+      : []),
+    ...(typeof task_id === 'string'
+      ? [{ right: 'write' as const, scope: { kind: 'tasks' as const }, absent: unknown('task', task_id) }]
+      : []),
+  ];
+}
+
+/** A memory that is written, wherever the request names it: for a body, a part of a batch, or a line of an import. */
+export const writtenMemory = (memory: Record<string, unknown>, owners: Owners): Demand[] => [
+  ...inNamespace('write', memory['namespace'], owners),
+  ...references(memory, owners),
+];
+
+const readMemory: Demands = ({ params, query }, owners) => {
+  const { namespace, key } = params as { namespace: string; key: string };
+  const version = query['version'] ?? query['from'];
+  const which = version === undefined ? '' : ` version ${String(version)}`;
+  return inNamespace('read', namespace, owners, notFound('memory', `${namespace}/${key}${which}`));
+};
+
+const writeMemory: Demands = ({ params, body }, owners) =>
+  writtenMemory({ ...body, namespace: params['namespace'] }, owners);
+
+const publish: Demands = ({ body }, owners) => [
+  ...inNamespace(
+    'read',
+    body['from_namespace'],
+    owners,
+    notFound('memory', `${String(body['from_namespace'])}/${String(body['key'])}`),
+  ),
+  ...inNamespace('write', body['to_namespace'], owners),
+];
+
+/** Gets and searches among them are filtered where they are read. */
+const batch: Demands = ({ body }, owners) =>
+  (body['operations'] as Record<string, unknown>[]).flatMap((operation) =>
+    ['put', 'add', 'delete'].includes(operation['op'] as string) ? writtenMemory(operation, owners) : [],
+  );
+
+const refine: Demands = (asked, owners) => [
+  ...writeMemory(asked, owners),
+  ...(asked.body['episodes'] as { namespace: string; key: string; version?: number }[]).flatMap(
+    ({ namespace, key, version }) =>
+      inNamespace(
+        'read',
+        namespace,
+        owners,
+        conflict(
+          'unknown-episode',
+          `There is no memory ${namespace}/${key}${version === undefined ? '' : ` version ${version}`} to have learnt from.`,
+        ),
+      ),
+  ),
+];
+
+const synthesize: Demands = ({ body }, owners) => {
+  const { session_id, task_id } = body as { session_id: string; task_id?: string };
+  return [
+    { right: 'write', scope: owners.session(session_id), absent: notFound('session', session_id) },
+    ...(task_id === undefined
+      ? []
+      : [{ right: 'read' as const, scope: { kind: 'tasks' as const }, absent: notFound('task', task_id) }]),
+  ];
+};
+
+const contextsOfSession: Demands = ({ query }, owners) => {
+  const session_id = query['session_id'] as string | undefined;
+  if (session_id === undefined) return [{ right: 'read', scope: { kind: 'audit' } }];
+  return [{ right: 'read', scope: owners.session(session_id), absent: notFound('session', session_id) }];
+};
+
+const recordedContext: Demands = ({ params }, owners) => [
+  { right: 'read', scope: owners.sessionOfContext(params['id']!), absent: notFound('context', params['id']!) },
+];
+
+/** What is in quarantine is shown to whoever looks into it, and to no agent. */
+export function asksForQuarantined({ query, body }: Asked): boolean {
+  const operations = (body as Record<string, unknown> | undefined)?.['operations'];
+  return [query, body, ...(Array.isArray(operations) ? (operations as object[]) : [])].some(
+    (asked) => (asked as { include_quarantined?: unknown } | undefined)?.include_quarantined === true,
+  );
+}
+
+/**
+ * Who may ask for what, by method and path: all routes stand here, and one that does not is refused. The rights themselves
+ * are in the table of `#access`; here stands what of them a request needs.
+ */
+export const ROUTES: Record<string, RouteRight> = {
+  'GET /': anybody,
+  'GET /health': anybody,
+  'GET /health/live': anybody,
+  'GET /health/ready': anybody,
+  'GET /metrics': anybody,
+  'GET /openapi.json': anybody,
+  'GET /openapi.yaml': anybody,
+  'GET /docs': anybody,
+  'GET /docs/*': anybody,
+
+  'POST /v1/sessions': writes('clients', openSession),
+  'GET /v1/sessions': filtered,
+  'GET /v1/sessions/:id': reads('clients', sessionBy('id', 'read')),
+  'DELETE /v1/sessions/:id': writes('clients', sessionBy('id', 'write')),
+  'POST /v1/sessions/:id/events': writes('clients', appendEvents),
+  'GET /v1/sessions/:id/events': reads('clients', sessionBy('id', 'read')),
+  'POST /v1/sessions/:id/events/batch': writes('clients', appendEvents),
+  'PUT /v1/sessions/:id/status': writes('clients', sessionBy('id', 'write')),
+  'GET /v1/sessions/:id/state': reads('clients', sessionBy('id', 'read')),
+  'GET /v1/sessions/:id/state/:key': reads('clients', sessionBy('id', 'read')),
+  'PUT /v1/sessions/:id/state/:key': writes('clients', setState),
+  'POST /v1/sessions/:id/fork': writes('clients', sessionBy('id', 'write')),
+
+  'POST /v1/memories': writes('clients', ({ body }, owners) => writtenMemory(body, owners)),
+  'GET /v1/memories': filtered,
+  'POST /v1/memories/batch': reads('clients', batch),
+  'POST /v1/memories/search': filtered,
+  'POST /v1/memories/publish': writes('clients', publish),
+  // Each line is judged when it is read.
+  'POST /v1/memories/import': writes('clients'),
+  'GET /v1/memories/export': filtered,
+  'PUT /v1/memories/:namespace/:key': writes('clients', writeMemory),
+  'GET /v1/memories/:namespace/:key': reads('clients', readMemory),
+  'DELETE /v1/memories/:namespace/:key': writes('clients', writeMemory),
+  'GET /v1/memories/:namespace/:key/history': reads('clients', readMemory),
+  'GET /v1/memories/:namespace/:key/diff': reads('clients', readMemory),
+  'POST /v1/memories/:namespace/:key/restore': writes('clients', writeMemory),
+  'POST /v1/memories/:namespace/:key/archive': writes('clients', writeMemory),
+  'POST /v1/memories/:namespace/:key/refine': writes('clients', refine),
+  'GET /v1/namespaces': filtered,
+  // Tasks of everybody are counted here.
+  'GET /v1/memories/:namespace/:key/outcomes': reads('tasks'),
+  'POST /v1/memories/:namespace/:key/rollback': writes('tasks'),
+  // What memories of several people have to do with each other, is nobody's alone.
+  'POST /v1/memories/consolidate': writes('admin'),
+  'POST /v1/memories/summarise': writes('admin'),
+  'POST /v1/memories/archive': writes('admin'),
+  'POST /v1/memories/expire': writes('admin'),
+  'GET /v1/memories/conflicts': reads('admin'),
+  'GET /v1/memories/conflicts/:id': reads('admin'),
+  'POST /v1/memories/conflicts/:id/resolve': writes('admin'),
+
+  'POST /v1/context': writes('clients', synthesize),
+  'GET /v1/context': reads('clients', contextsOfSession),
+  'GET /v1/context/:id': reads('clients', recordedContext),
+
+  'PUT /v1/documents': writes('documents'),
+  'GET /v1/documents': reads('documents'),
+  'POST /v1/documents/sync': writes('documents'),
+  'POST /v1/documents/search': reads('documents'),
+  'GET /v1/documents/:id': reads('documents'),
+  'DELETE /v1/documents/:id': writes('documents'),
+  // Whoever was given the id of a search has searched; how much there is of everybody's is not for clients.
+  'POST /v1/search/:search_id/feedback': writes('clients'),
+  'GET /v1/search/status': reads('admin'),
+  'POST /v1/search/retry': writes('admin'),
+
+  'POST /v1/tasks': writes('tasks'),
+  'GET /v1/tasks': reads('tasks'),
+  'POST /v1/tasks/claim': writes('tasks'),
+  'GET /v1/tasks/:id': reads('tasks'),
+  'PUT /v1/tasks/:id/status': writes('tasks'),
+  'GET /v1/tasks/:id/state': reads('tasks'),
+  'GET /v1/tasks/:id/state/:key': reads('tasks'),
+  'PUT /v1/tasks/:id/state/:key': writes('tasks'),
+  'GET /v1/tasks/:id/checkpoints': reads('tasks'),
+  'GET /v1/tasks/:id/checkpoints/:iteration': reads('tasks'),
+  'PUT /v1/tasks/:id/checkpoints/:iteration': writes('tasks'),
+  'POST /v1/agents': writes('tasks'),
+  'GET /v1/agents': reads('tasks'),
+  'GET /v1/agents/:id': reads('tasks'),
+  'PUT /v1/agents/:id/state': writes('tasks'),
+
+  'GET /v1/audit/events': reads('audit'),
+  'GET /v1/audit/export': reads('audit'),
+  'GET /v1/audit/events/:position': reads('audit'),
+  'GET /v1/audit/head': reads('audit'),
+  'GET /v1/audit/checkpoint': reads('audit'),
+  'GET /v1/audit/keys': reads('audit'),
+  'GET /v1/audit/events/:position/proof': reads('audit'),
+  'GET /v1/audit/consistency': reads('audit'),
+  'POST /v1/audit/verify': reads('audit'),
+  'GET /v1/audit/feed': reads('audit'),
+  'GET /v1/diff': reads('audit'),
+  'GET /v1/memories/:namespace/:key/why': reads('audit'),
+
+  'GET /v1/operations': reads('admin'),
+  'GET /v1/operations/:id': reads('admin'),
+  'POST /v1/operations/:correlation_id/revert': writes('admin'),
+  'GET /v1/admin/projections': reads('admin'),
+  'POST /v1/admin/projections/:name/rebuild': writes('admin'),
+  'GET /v1/admin/projections/:name/parked': reads('admin'),
+  'POST /v1/admin/projections/:name/retry': writes('admin'),
+  'GET /v1/admin/jobs': reads('admin'),
+  'PUT /v1/admin/jobs/:name': writes('admin'),
+  'POST /v1/admin/jobs/:name/run': writes('admin'),
+  'POST /v1/admin/integrity': writes('admin'),
+  'GET /v1/admin/integrity': reads('admin'),
+  'POST /v1/admin/backups': writes('admin'),
+  'GET /v1/admin/backups': reads('admin'),
+  'POST /v1/admin/erasures': writes('admin'),
+  'GET /v1/admin/erasures': reads('admin'),
+  'GET /v1/admin/erasures/:id': reads('admin'),
+  'GET /v1/admin/erasures/:id/certificate': reads('admin'),
+  'GET /v1/admin/database': reads('admin'),
+  'POST /v1/admin/quarantines': writes('admin'),
+  'GET /v1/admin/quarantines': reads('admin'),
+  'GET /v1/admin/quarantines/:id': reads('admin'),
+  'DELETE /v1/admin/quarantines/:id': writes('admin'),
+  'GET /v1/admin/quarantines/:id/contexts': reads('admin'),
+  'POST /v1/admin/keys': writes('admin'),
+  'GET /v1/admin/keys': reads('admin'),
+  'GET /v1/admin/keys/:id': reads('admin'),
+  'DELETE /v1/admin/keys/:id': writes('admin'),
+  'POST /v1/admin/keys/:id/rotate': writes('admin'),
+};

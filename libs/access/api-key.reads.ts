@@ -1,0 +1,86 @@
+import { decodeCursor, notFound, toPage, type Page } from '#kernel';
+import { defineRead, sql, type Sql } from '#storage';
+import type { Principal, Right, Role } from './principal.js';
+
+/** A key as it can be told: never its secret, nor what is kept of it. */
+export interface ApiKey {
+  /** The id in it: `abk_<environment>_<id>_…`. */
+  id: string;
+  name: string;
+  role: Role;
+  app: string | null;
+  users: string[];
+  projects: Record<string, Right>;
+  status: 'active' | 'expired' | 'revoked';
+  /** The key that it was rotated from. */
+  replaces: string | null;
+  created_by: string;
+  created_at: string;
+  expires_at: string | null;
+  revoked_at: string | null;
+  revoked_by: string | null;
+}
+
+interface KeyRow extends Omit<ApiKey, 'users' | 'projects'> {
+  position: number;
+  users: string;
+  projects: string;
+}
+
+const columns = (now: string): Sql =>
+  sql`id AS position, key_id AS id, name, role, app, users, projects, replaces, created_by, created_at, expires_at, revoked_at,
+    revoked_by, CASE WHEN revoked_at IS NOT NULL THEN 'revoked' WHEN expires_at <= ${now} THEN 'expired' ELSE 'active' END AS status`;
+
+/** What is asked at every request: who a key speaks for, and what its secret is held against. */
+export const keyOf = defineRead(
+  'access.key-of',
+  (db, { key_id, now }: { key_id: string; now: string }): { principal: Principal; mac: string } | null => {
+    const row = db.one<{ role: Role; app: string | null; users: string; projects: string; mac: string }>(
+      sql`SELECT role, app, users, projects, mac FROM api_keys
+          WHERE key_id = ${key_id} AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > ${now})`,
+    );
+    if (row === undefined) return null;
+    const { role, app, users, projects, mac } = row;
+    if (role === 'auditor' || role === 'operator') return { principal: { role }, mac };
+    const bound = { app: app!, users: JSON.parse(users) as string[], projects: JSON.parse(projects) as Bounds };
+    return { principal: { role, ...bound }, mac };
+  },
+);
+
+type Bounds = Record<string, Right>;
+
+export const keyById = defineRead('access.key', (db, { id, now }: { id: string; now: string }): ApiKey => {
+  const row = db.one<KeyRow>(sql`SELECT ${columns(now)} FROM api_keys WHERE key_id = ${id}`);
+  if (row === undefined) throw notFound('key', id);
+  return toKey(row);
+});
+
+/** Keys, the newest first. */
+export const keysPage = defineRead(
+  'access.keys',
+  (db, { now, limit, cursor }: { now: string; limit: number; cursor?: string }): Page<ApiKey> => {
+    const [last = Number.MAX_SAFE_INTEGER] = decodeCursor<[number]>(['keys'], cursor) ?? [];
+    const rows = db.all<KeyRow>(
+      sql`SELECT ${columns(now)} FROM api_keys WHERE id < ${last} ORDER BY id DESC LIMIT ${limit + 1}`,
+    );
+    return toPage(['keys'], rows, limit, ({ position }) => [position], toKey);
+  },
+);
+
+/** Whether somebody can come in who may make further keys. */
+export const hasOperator = defineRead(
+  'access.has-operator',
+  (db, now: string): boolean =>
+    db.one<{ found: number }>(
+      sql`SELECT EXISTS (SELECT 1 FROM api_keys WHERE role = 'operator' AND revoked_at IS NULL
+          AND (expires_at IS NULL OR expires_at > ${now})) AS found`,
+    )!.found === 1,
+);
+
+export const apiKeyReads = [keyOf, keyById, keysPage, hasOperator];
+
+const toKey = ({ position: _, users, projects, ...row }: KeyRow): ApiKey => ({
+  ...row,
+  users: JSON.parse(users) as string[],
+  projects: JSON.parse(projects) as Bounds,
+});
