@@ -3,7 +3,6 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { breakingProxy } from '../support/breaking-proxy.js';
 import { abathur, type Ended } from '../support/cli.js';
-import { BREAKAGES, type NoticedBreakage } from '../support/smoke-breakages.js';
 import { startServer, temporaryDirectory, type TestServer } from '../support/server.js';
 
 /** The cases that were promised, under their names. */
@@ -222,49 +221,6 @@ describe('R-O5 abathur smoke', () => {
     });
     expect(code).toBe(130);
     expect(await counts()).toEqual(before);
-  });
-
-  describe('notices a deployment where', () => {
-    const noticed = new Map<string, { failed: Report['cases']; passed: number; left: string[]; code: number | null }>();
-
-    const measure = async (breakage: NoticedBreakage): Promise<void> => {
-      const proxy = await breakingProxy(server.url, breakage);
-      // Measuring takes longest, and matters only where something measured is broken.
-      const performance = breakage.noticed.some((name) => PROMISED['Performance Benchmarks']!.includes(name));
-      const ended = await smoke(proxy.url, '--json', ...(performance ? [] : ['--only', '^(?!Performance)']));
-      proxy.close();
-      if (ended.out === '') throw new Error(`${breakage.what}: ${ended.err}`);
-      const { cases, left, passed } = JSON.parse(ended.out) as Report;
-      const failed = cases.filter(({ result }) => result === 'failed');
-      noticed.set(breakage.what, { failed, passed, left: left.things, code: ended.code });
-    };
-
-    beforeAll(async () => {
-      const waiting = [...BREAKAGES];
-      const lane = async (): Promise<void> => {
-        for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) await measure(next);
-      };
-      await Promise.all([lane(), lane(), lane()]);
-    }, 900_000);
-
-    it.each(BREAKAGES.map(({ what, noticed: names }) => [what, names] as const))('%s', (what, names) => {
-      const { failed, passed, left, code } = noticed.get(what)!;
-      expect(failed.filter(({ name }) => !names.includes(name))).toEqual([]);
-      expect(failed.map(({ name }) => name).toSorted()).toEqual(names.toSorted());
-      expect({ left, code }).toEqual({ left: [], code: 1 });
-      expect(passed).toBeGreaterThan(45);
-    });
-
-    it('any of the promised cases is not kept', () => {
-      const covered = new Set(BREAKAGES.flatMap(({ noticed: names }) => names));
-      const measured = ['Memory retrieval <20ms', '50 concurrent session reads <1s', 'Semantic search <500ms'];
-      const uncovered = fresh.report.cases.filter(({ name, result }) => result === 'passed' && !covered.has(name));
-      expect(uncovered.map(({ name }) => name)).toEqual(measured);
-    });
-
-    it('nothing of others was touched meanwhile', async () => {
-      expect(await counts()).toEqual(before);
-    });
   });
 });
 

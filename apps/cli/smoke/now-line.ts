@@ -14,7 +14,7 @@ export class NowLine {
   show(done: number, what: string): void {
     if (this.quiet) return;
     const text = `${String(done).padStart(3)} of ${this.total}  ${what}`;
-    if (this.out.isTTY) this.out.write(`\r${text.slice(0, (this.out.columns ?? 80) - 1)}\u001B[K`);
+    if (this.out.isTTY) this.out.write(`\r${text.slice(0, (this.out.columns || 80) - 1)}\u001B[K`);
     else if (performance.now() - this.shown >= LINE_EVERY) {
       this.shown = performance.now();
       this.out.write(`${text}\n`);
