@@ -32,6 +32,7 @@ export async function live(log: SqliteAuditLog, seed: number, works: number): Pr
       if (n % 60 === 31) await regret(log, n, time);
       if (n % 120 === 100) await distrust(log, n, time);
       if (n % 120 === 110 && n > 110) await trustAgain(log, n, time);
+      if (n % 40 === 13) await log.execute({ caller: caller({ time }), steps: keyLife(n) });
       if (n % 180 === 170) await log.execute({ caller: caller({ time }), steps: erasing(n, time) });
       await log.execute({
         caller: caller({ time, actor, correlation_id: `work-${n % 9}` }),
@@ -98,7 +99,6 @@ function work(choose: Chooser, timestamp: string, n: number): Step[] {
   if (n % 60 === 29) return [giveContext(n, timestamp)];
   if (n % 60 === 39) return fade(choose);
   if (n % 100 === 50) return [configure(n)];
-  if (n % 40 === 13) return keyLife(n);
   if (n % 4 === 2) return tasks(choose);
   if (choose.chance(0.08)) return fork(choose, timestamp);
   if (choose.chance(0.08)) return [documentStep(choose)];
