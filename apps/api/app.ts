@@ -15,6 +15,7 @@ import { hideForeign } from './http/foreign.js';
 import { Gate } from './http/gate.js';
 import { refuseMethods } from './http/methods.js';
 import { observeRequests } from './http/observe.js';
+import { RateLimit } from './http/rate-limit.js';
 import { protectAnswers } from './http/protect.js';
 import { validateReads } from './http/written.js';
 
@@ -54,6 +55,7 @@ export async function createApp(house: House): Promise<NestFastifyApplication> {
   new Admission(house.writer).watch(server);
   const gate = app.get(Gate);
   gate.watch(server);
+  new RateLimit(house.config.ABATHUR_RATE_LIMIT).watch(server);
   readBodies(server);
   validateReads(server);
   const contract = Contract.of(app);

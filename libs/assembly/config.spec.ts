@@ -37,6 +37,7 @@ const wrong: [keyof Config, string, RegExp][] = [
   ['ABATHUR_DRAIN_DELAY_MS', '-1', /must not be less than 0/],
   ['ABATHUR_REQUEST_TIMEOUT_MS', '0', /must not be less than 100/],
   ['ABATHUR_AUTH', 'open', /keys, off/],
+  ['ABATHUR_RATE_LIMIT', '-1', /must not be less than 0/],
   ['ABATHUR_API_KEY', 'secret', /abk_/],
   ['NODE_ENV', 'pro duction', /word/],
   ['ABATHUR_AUDIT_READS', 'some', /off/],

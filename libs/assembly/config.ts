@@ -40,6 +40,8 @@ export class Config {
 
   /** Whether clients are asked for a key; by default where others reach HOST, and in production. */
   @IsIn(['keys', 'off']) ABATHUR_AUTH: 'keys' | 'off' = 'off';
+  /** Requests a minute for each key; 0: as many as it likes. */
+  @IsInt() @Min(0) @Max(1_000_000) ABATHUR_RATE_LIMIT = 6_000;
   /** The key that the command line shows to a server. */
   @Matches(/^$|^abk_/, { message: 'must be a key, which begins with abk_' }) ABATHUR_API_KEY = '';
   /** `production` has keys asked for on a loopback address, too. */

@@ -36,6 +36,7 @@ const MEANING: Record<keyof Config, string> = {
   ABATHUR_REQUEST_TIMEOUT_MS: 'How long a request may take to arrive, headers and body; then it is refused with 408.',
   ABATHUR_AUTH:
     '`keys`: clients show one (see Keys and rights). That is the default where others reach `HOST` and with `NODE_ENV=production`; `off` is refused where others reach `HOST`.',
+  ABATHUR_RATE_LIMIT: 'Requests a minute for each key, then 429; 0: as many as it likes.',
   ABATHUR_API_KEY: 'The key that `abathur` shows to a server.',
   NODE_ENV: '`production`: keys are asked for on a loopback address, too.',
   ABATHUR_AUDIT_READS: 'Only `off` yet.',

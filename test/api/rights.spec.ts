@@ -253,7 +253,7 @@ describe('T1 R-A7 Who may do what', () => {
   };
 
   beforeAll(async () => {
-    server = await startKeyedServer({ ABATHUR_EXTRACTION: 'off' });
+    server = await startKeyedServer({ ABATHUR_EXTRACTION: 'off', ABATHUR_RATE_LIMIT: '100000' });
     const projects = { menu: 'read' as const };
     keys = {
       operator: server.operator,
@@ -480,6 +480,12 @@ describe('T1 R-A7 Who may do what', () => {
       expect((await as('agent', method, path, body)).status).toBe(403);
       expect((await as('operator', method, path, body)).status).toBe(200);
     }
+  });
+
+  it('T12 says with each answer how many requests the key has left', async () => {
+    const answer = await send('agent', 'GET /v1/sessions', { path: '/v1/sessions' });
+    expect(answer.headers.get('ratelimit-policy')).toBe('"key";q=100000;w=60');
+    expect(answer.headers.get('ratelimit')).toMatch(/^"key";r=\d{5};t=\d+$/);
   });
 
   it('T14 keeps idempotency keys of two apart', async () => {
