@@ -43,13 +43,11 @@ describe('R-A4 The verifier of Sigstore, which knows nothing of this program,', 
   });
 
   const logs = (): Logs =>
-    keys
-      .verifiers()
-      .map(({ name, id, key }) => ({
-        baseURL: name,
-        logID: Buffer.from(id, 'hex'),
-        publicKey: key,
-      })) as unknown as Logs;
+    keys.verifiers().map(({ name, id, key }) => ({
+      baseURL: name,
+      logID: Buffer.from(id, 'hex'),
+      publicKey: key,
+    })) as unknown as Logs;
 
   it('takes our signed heads, and our proof of every entry', async () => {
     const { position: last } = await house.log.head();

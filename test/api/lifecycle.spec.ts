@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expectProblem, type Answer } from '../support/problem.js';
 import { until } from '../support/until.js';
+import { abathur } from '../support/cli.js';
 import { client, MAIN, startServer as start, temporaryDirectory, type TestServer } from '../support/server.js';
 
 /** One reader at first: these servers are started often and asked little. */
@@ -147,7 +148,9 @@ describe('A start', () => {
   });
 
   it('R-O8 on an address of another machine says so, and what to do', async () => {
-    const { code, said } = await refusal({ HOST: '203.0.113.1' });
+    const ABATHUR_DB_PATH = join(temporaryDirectory(), 'abathur.db');
+    await abathur(['keys', 'create', '--role', 'operator'], { ABATHUR_DB_PATH });
+    const { code, said } = await refusal({ HOST: '203.0.113.1', ABATHUR_DB_PATH });
     expect(code).toBe(1);
     expect(said).toMatch(/203\.0\.113\.1:0 is not an address of this machine\. Set HOST/);
   });
