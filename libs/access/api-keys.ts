@@ -37,10 +37,17 @@ export class ApiKeys {
   constructor(
     private readonly log: Pick<SqliteAuditLog, 'execute'>,
     private readonly reads: Pick<ReadSide, 'point'>,
-    private readonly pepper: Buffer,
+    /** What secrets are hashed with; asked for when the first key is made or shown. */
+    private readonly pepperOf: () => Buffer,
     /** Stands in each key, so that one of a test is not taken for one of production. */
     private readonly environment: string,
   ) {}
+
+  private held: Buffer | undefined;
+
+  private get pepper(): Buffer {
+    return (this.held ??= this.pepperOf());
+  }
 
   /**
    * Who shows a key: `undefined` alike for what is no key, for one that is unknown, has expired or was revoked, and for

@@ -96,7 +96,7 @@ export async function openHouse(config: Config): Promise<House> {
     writer,
     auditLog,
     signer,
-    keys: new ApiKeys(auditLog, reads, pepperIn(signingDirectory(config)), keyEnvironment(config)),
+    keys: new ApiKeys(auditLog, reads, () => pepperIn(signingDirectory(config)), keyEnvironment(config)),
     folders,
     operations,
     rebuilds,

@@ -351,7 +351,11 @@ describe('Metrics', () => {
     const before = await series();
     const names = Array.from({ length: 1000 }, (_, n) => `n${n}x${Math.random().toString(36).slice(2)}`);
     for (let n = 0; n < names.length; n += 8) await Promise.all(names.slice(n, n + 8).map(round));
-    expect(await series()).toEqual(before);
+    const after = await series();
+    expect(after).toEqual(expect.arrayContaining(before));
+    // What the background reads for the first time meanwhile has a name of ours.
+    const added = after.filter((one) => !before.includes(one) && !/\{kind="\w+",read="[a-z-]+\.[a-z-]+"/.test(one));
+    expect(added).toEqual([]);
     expect(before.join('\n')).not.toContain('first');
     expect(before.length).toBeGreaterThan(50);
     agent.destroy();

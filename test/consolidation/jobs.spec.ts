@@ -134,7 +134,7 @@ describe('The jobs of consolidation', () => {
     await write('b1', 'The gate opens at nine.', 7, 'semantic');
     await write('b2', 'The gate opens at 9.', 6, 'semantic');
     meanwhile = async (read) => {
-      if (read === 'conflicts.statuses') await write('a1', 'The gate code is 4712.', 1, 'semantic');
+      if (read === 'conflicts.settled') await write('a1', 'The gate code is 4712.', 1, 'semantic');
     };
     const input = { strategy: 'last_write_wins', dry_run: false } as const;
     const result = await consolidate(ports, now, input, quiet);
@@ -149,7 +149,7 @@ describe('The jobs of consolidation', () => {
     await write('a2', 'The gate code is 4711.', 8, 'semantic');
     const address = { namespace: 'user:alice', key: 'a2' };
     meanwhile = async (read) => {
-      if (read !== 'conflicts.statuses') return;
+      if (read !== 'conflicts.settled') return;
       await house.log.execute({ caller: now(), steps: [decideStep(memory, { type: 'DeleteMemory', ...address })] });
     };
     const result = await consolidate(ports, now, { strategy: 'merge', dry_run: false }, quiet);

@@ -298,7 +298,8 @@ function erasing(n: number, requested_at: string): Step[] {
   };
   return [
     decideStep(erasure, { type: 'EraseSubject', ...ordered }),
-    ...(n % 360 === 170 ? [decideStep(erasure, { type: 'CompleteErasure', erasure_id, result: { audit: 3 } })] : []),
+    // One that was ordered and not carried out would be carried out by whoever opens or restores the file.
+    ...(n % 720 === 530 ? [] : [decideStep(erasure, { type: 'CompleteErasure', erasure_id, result: { audit: 3 } })]),
   ];
 }
 

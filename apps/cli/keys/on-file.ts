@@ -20,7 +20,7 @@ export async function withKeys<T>(path: string | undefined, work: (keys: ApiKeys
     };
     const reads = new ReadSide(db, { run: async (read, input) => read.run(db, input) } as ReaderPool);
     const log = new SqliteAuditLog(db, catalog, settler);
-    return await work(new ApiKeys(log, reads, pepperIn(signingDirectory(config)), keyEnvironment(config)));
+    return await work(new ApiKeys(log, reads, () => pepperIn(signingDirectory(config)), keyEnvironment(config)));
   } finally {
     db.close();
   }
