@@ -78,6 +78,8 @@ function embedStep({ auditLog, reads, meaning: { embedder }, metrics, writer }: 
   return async () => {
     const { model: name, dimensions } = embedder;
     const of = (model ??= await auditLog.chore<EmbeddingModel>('register-model', { name, dimensions }));
+    // Embedding takes the processors from those who write, too.
+    await quiet(writer);
     const begin = performance.now();
     if (begin - done.at > LOOK_BACK_EVERY) done = { after: 0, at: begin };
     const { after } = done;
