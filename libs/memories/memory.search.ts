@@ -37,32 +37,10 @@ export const MEMORY_WORDS = { words: 'memory_words', vocabulary: 'memory_vocabul
 
 /** Memories by meaning and by words, best first. The filter is that of lists, applied inside the search. */
 export const searchMemories = defineRead('memories.search', (db, input: MemorySearchInput): MemorySearchAnswer => {
-  const {
-    namespace_prefix,
-    namespaces,
-    memory_type,
-    filter,
-    visible,
-    include_quarantined,
-    as_of,
-    now,
-    explain,
-    ...query
-  } = input;
-  const { mode, meaning } = query;
+  const { mode, meaning, explain, as_of, now } = input;
   const degraded = mode !== 'keyword' && meaning === undefined;
-  const corpus = memoryCorpus(db, {
-    namespace_prefix,
-    namespaces,
-    memory_type,
-    filter,
-    visible,
-    include_quarantined,
-    as_of,
-    now,
-  });
   // Without meaning there are still words, whatever was asked for.
-  const found = searchTexts(db, corpus, degraded ? { ...query, mode: 'keyword' } : query);
+  const found = searchTexts(db, memoryCorpus(db, input), degraded ? { ...input, mode: 'keyword' } : input);
   const memories = memoriesById(
     db,
     found.map(({ id }) => id),

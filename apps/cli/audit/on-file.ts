@@ -1,4 +1,4 @@
-import { assembleWriter, catalog, migrateFile, readConfig, signingDirectory, systemCaller } from '#assembly';
+import { catalog, readConfig, signingDirectory, systemCaller } from '#assembly';
 import {
   DiffLog,
   DiffLogHandler,
@@ -20,19 +20,19 @@ import {
   signedHead,
   spellVerifier,
   SqliteAuditLog,
-  type Settler,
   type SignedHead,
 } from '#audit-log';
 import { memoryKey, namespace, notFound, type Page } from '#kernel';
-import { Database, ReadSide, type ReaderPool } from '#storage';
+import type { Database } from '#storage';
 import { EXIT, Failure } from '../failure.js';
+import { readsOf, withLogOnFile } from '../log-on-file.js';
 import { openToRead } from '../target.js';
 import type { Auditor } from './auditor.js';
 
 /** The log in a file, read without a server; only to take something back it is opened for writing. */
 export function auditFile(path: string): Auditor {
   const db = openToRead(path);
-  const reads = here(db);
+  const reads = readsOf(db);
   const log = new SqliteAuditLog(db, catalog, { settle: () => Promise.reject(new Error('opened for reading')) });
   const head = (): number => headPosition.run(db, null);
   return {
@@ -105,26 +105,9 @@ function signed(db: Database): SignedHead {
 const notSigned = (message: string): Failure =>
   new Failure(EXIT.no, 'not-signed-yet', message, 'A running server signs: start one, or ask it with --url.');
 
-const here = (db: Database): ReadSide =>
-  new ReadSide(db, { run: async (read, input) => read.run(db, input) } as ReaderPool);
-
-async function revert(path: string, operation: string, dry_run: boolean): ReturnType<Auditor['revert']> {
-  const config = { ...readConfig(process.env), ABATHUR_DB_PATH: path };
-  migrateFile(config);
-  const db = Database.open({ path, synchronous: config.ABATHUR_DB_SYNCHRONOUS });
-  try {
-    const writer = assembleWriter(db);
-    const settler: Settler = {
-      settle: async (request) => {
-        const [settled] = writer.batch([request]);
-        if ('error' in settled!) throw settled.error;
-        return settled!.value;
-      },
-    };
-    const handler = new RevertOperationHandler(new SqliteAuditLog(db, catalog, settler), here(db));
+const revert = (path: string, operation: string, dry_run: boolean): ReturnType<Auditor['revert']> =>
+  withLogOnFile(path, async (log, reads) => {
+    const handler = new RevertOperationHandler(log, reads);
     const { value } = await handler.execute(new RevertOperation(systemCaller(), operation, dry_run));
     return value;
-  } finally {
-    db.close();
-  }
-}
+  });
