@@ -4,6 +4,7 @@ import { beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type { ListedBackup, Manifest, Restored } from '#backup';
 import { Database, sql } from '#storage';
 import { abathur, abathurUnder, type Ended } from '../support/cli.js';
+import { digestOf } from '../support/digest.js';
 import { inspect } from '../support/inspect.js';
 import { livedFile, liveOn, type LivedFile } from '../support/lived-file.js';
 import { startServer, temporaryDirectory } from '../support/server.js';
@@ -45,7 +46,7 @@ describe('abathur restore', () => {
   const manifestPath = (): string => join(file.shelf, file.backup, 'manifest.json');
   const manifest = (): Manifest => JSON.parse(readFileSync(manifestPath(), 'utf8')) as Manifest;
   const packed = (): string => join(file.shelf, file.backup, manifest().packed.file);
-  const bytes = (): Buffer => readFileSync(file.path);
+  const bytes = (): string => digestOf(file.path);
   const beside = (): string[] =>
     readdirSync(file.directory)
       .filter((name) => !name.endsWith('-lock'))

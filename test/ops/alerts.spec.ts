@@ -196,13 +196,20 @@ describe('R-O2 The 13 alerts, for real', () => {
   });
 
   it('QueryLatencySpike and HighQueryLatency: the machine gives the process no time', async () => {
-    const stop = meanwhile(10, () => send('usual', 'GET', '/v1/memories'));
+    // Long queries: one is always under way, so that each standstill hits one, and few of them leave time to be scraped.
+    await send('usual', 'POST', '/v1/sessions', { session_id: 'long', app_name: 'load', user_id: 'alice' });
+    const event = { event_type: 'message', actor: 'user', content: { text: 'One of many' } };
+    for (let n = 0; n < 100; n++)
+      await send('usual', 'POST', '/v1/sessions/long/events/batch', {
+        events: Array.from({ length: 100 }, () => event),
+      });
+    const stop = meanwhile(2, () => send('usual', 'POST', '/v1/audit/verify'));
     const child = servers.usual.process;
     const starve = meanwhile(1, async () => {
       child.kill('SIGSTOP');
       await sleep(300);
       child.kill('SIGCONT');
-      await sleep(100);
+      await sleep(150);
     });
     let cured = false;
     const cure = async (): Promise<void> => {
