@@ -7,6 +7,8 @@ import {
   type Memory,
   type MemorySearchInput,
   type MemoryType,
+  type Moment,
+  type Told,
 } from '#memories';
 import { DEFAULT_WEIGHTS, type Halves, type QueryMeaning } from '#search';
 import { candidates as namesOf, scopeOf, sessionState, type SessionWithState } from '#sessions';
@@ -111,7 +113,7 @@ export const contextNow = defineRead('contexts.of', (db, input: ContextInput): C
   const fitted = fitPrompt(candidates, token_budget);
   const degraded = input.query !== undefined && input.meaning === undefined;
   return {
-    ...present(session, task, fitted, known.memories),
+    ...present(session, task, fitted, memoriesOf(db, fitted.lines, { as_of, now: moment })),
     position,
     moment,
     degraded,
@@ -380,7 +382,6 @@ const bareName = (key: string): string =>
 
 interface Known {
   candidates: Candidate[];
-  memories: Map<number, Memory>;
   shadowed: Shadowed[];
 }
 
@@ -389,15 +390,14 @@ type MemoriesInput = Omit<ContextInput, 'moment'> & { moment: string; namespaces
 /** Memories that may be told: what answers the query first, then the newest of each part in turn. */
 function memoryCandidates(db: Reader, input: MemoriesInput): Known {
   const scopes = scopesOf(input.namespaces);
-  if (scopes.length === 0) return { candidates: [], memories: new Map(), shadowed: [] };
+  if (scopes.length === 0) return { candidates: [], shadowed: [] };
   const found = searched(db, input, scopes);
   const scores = new Map(found.map(({ id, score }) => [id, score]));
   const turns = inTurns(newestOf(db, input, scopes));
-  const ordered = [...new Map([...found, ...turns].map((memory) => [memory.id, memory])).values()];
+  const ordered = [...new Map<number, Told>([...found, ...turns].map((memory) => [memory.id, memory])).values()];
   const { kept, shadowed } = withoutShadowed(db, input, ordered);
   return {
     candidates: kept.map((memory) => memoryCandidate(partOf(memory), memory, scores.get(memory.id) ?? null)),
-    memories: new Map(kept.map((memory) => [memory.id, memory])),
     shadowed,
   };
 }
@@ -442,8 +442,8 @@ const scopesOf = (namespaces: Context['namespaces']): MemoryScope[] =>
   MEMORY_SCOPES.filter((scope) => namespaces[scope] !== null);
 
 /** The newest memories of each part; with a query, episodes are only those that answer it. */
-function newestOf(db: Reader, { query, as_of, moment, namespaces }: MemoriesInput, scopes: MemoryScope[]): Memory[][] {
-  const newest = (memory_type: MemoryType, among: MemoryScope[]): Memory[] =>
+function newestOf(db: Reader, { query, as_of, moment, namespaces }: MemoriesInput, scopes: MemoryScope[]): Told[][] {
+  const newest = (memory_type: MemoryType, among: MemoryScope[]): Told[] =>
     newestTold(db, {
       namespaces: among.map((scope) => namespaces[scope]!),
       memory_type,
@@ -468,8 +468,8 @@ function inTurns<T>(lists: T[][]): T[] {
 function withoutShadowed(
   db: Reader,
   { as_of, moment, namespaces }: MemoriesInput,
-  memories: Memory[],
-): { kept: Memory[]; shadowed: Shadowed[] } {
+  memories: Told[],
+): { kept: Told[]; shadowed: Shadowed[] } {
   const rank = (name: string): number => MEMORY_SCOPES.indexOf(name.slice(0, name.indexOf(':')) as MemoryScope);
   const lower = memories.filter(({ namespace: name }) => rank(name) > 0);
   const keys = [...new Set(lower.map(({ key }) => key))];
@@ -487,7 +487,7 @@ function withoutShadowed(
     const winner = first.get(JSON.stringify([memory_type, key]));
     if (winner !== undefined && winner.rank < rank(name)) winners.set(id, winner.id);
   }
-  const known = memoriesById(db, [...new Set(winners.values())], { as_of, now: moment });
+  const known: Map<number, Told> = memoriesById(db, [...new Set(winners.values())], { as_of, now: moment });
   const kept = memories.map((memory) => known.get(winners.get(memory.id) ?? -1) ?? memory);
   const shadowed = memories
     .filter(({ id }) => winners.has(id))
@@ -501,19 +501,27 @@ function withoutShadowed(
   return { kept: [...new Map(kept.map((memory) => [memory.id, memory])).values()], shadowed };
 }
 
-function partOf({ memory_type, namespace: name }: Memory): ContextPart {
+function partOf({ memory_type, namespace: name }: Told): ContextPart {
   if (memory_type === 'procedural') return 'procedures';
   if (memory_type === 'episodic') return 'episodes';
   return `memories.${name.slice(0, name.indexOf(':')) as MemoryScope}`;
 }
 
-function memoryCandidate(part: ContextPart, memory: Memory, score: number | null): Candidate {
+function memoryCandidate(part: ContextPart, memory: Told, score: number | null): Candidate {
   const { id, namespace: name, key, version, updated_at, value } = memory;
   return {
     item: { part, memory_id: id, ...(score === null ? {} : { score }) },
     record: { id, namespace: name, key, version, ...(part === 'episodes' ? { time: updated_at } : {}), value },
   };
 }
+
+/** The memories that became lines, whole: of all that were considered those are a few. */
+const memoriesOf = (db: Reader, lines: Prompt['lines'], moment: Moment): Map<number, Memory> =>
+  memoriesById(
+    db,
+    lines.flatMap(({ item }) => item.memory_id ?? []),
+    moment,
+  );
 
 /** The parts of a prompt, by their names in the answer. */
 function present(

@@ -21,6 +21,11 @@ describe('R-T5 Tokens', () => {
     expect(counted).toBeLessThanOrEqual(4 * tokens);
   });
 
+  it('of a text are not hidden by a blank of another kind before it', () => {
+    const text = '今天天气很好,我们一起去公园散步吧。';
+    expect(countTokens(`\u00a0${text}`)).toBeGreaterThanOrEqual(countTokens(text));
+  });
+
   it('of nothing are none', () => {
     expect(countTokens('')).toBe(0);
   });

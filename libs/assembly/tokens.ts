@@ -5,24 +5,30 @@
  */
 export function countTokens(text: string): number {
   let tokens = 0;
-  for (const [run] of text.matchAll(RUNS)) tokens += tokensOf(run);
+  for (const run of text.match(RUNS) ?? []) tokens += tokensOf(run);
   return tokens;
 }
 
 const RUNS = /[A-Z]?[a-z]+|[A-Z]+|\d+|[^\x00-\x7f]+|\s+|[\x00-\x7f]/g;
 
+// Every line of a prompt is counted, most of them in runs of one sign: codes are compared, not patterns.
 function tokensOf(run: string): number {
-  if (/^[a-z]/i.test(run)) return Math.ceil(run.length / lettersPerToken(run));
-  if (/^\d/.test(run)) return Math.ceil(run.length / 3);
-  if (/^\s/.test(run)) return run === ' ' ? 0 : Math.ceil(run.length / 2);
-  if (run > '\x7f') return foreign(run);
-  return 1;
+  const code = run.charCodeAt(0);
+  if (code > 0x7f) return foreign(run);
+  if (isLetter(code)) return Math.ceil(run.length / lettersPerToken(run));
+  if (code >= 0x30 && code <= 0x39) return Math.ceil(run.length / 3);
+  if (run === ' ') return 0;
+  // Blanks come in runs, every other sign by itself.
+  return Math.ceil(run.length / 2);
 }
+
+const isCapital = (code: number): boolean => code >= 0x41 && code <= 0x5a;
+const isLetter = (code: number): boolean => isCapital(code) || (code >= 0x61 && code <= 0x7a);
 
 /** Long runs are no words: ids, hashes, encodings. */
 function lettersPerToken(run: string): number {
   if (run.length > 20) return 1.8;
-  return /^[A-Z][A-Z]/.test(run) ? 2 : 4;
+  return isCapital(run.charCodeAt(0)) && isCapital(run.charCodeAt(1)) ? 2 : 4;
 }
 
 function foreign(run: string): number {

@@ -63,7 +63,9 @@ export {
   newestTold,
   toldByKey,
   type Memory,
+  type Moment,
   type NamespaceCount,
+  type Told,
 } from './memory.reads.js';
 export { memorySearchable } from './memory.searchable.js';
 export { quarantine } from './quarantine.decider.js';

@@ -296,6 +296,9 @@ export function memoriesById(db: Reader, ids: number[], { as_of, now }: Moment):
   return new Map(rows.map(toMemory).map((memory) => [memory.id, memory]));
 }
 
+/** What of a memory is told to an agent. */
+export type Told = Pick<Memory, 'id' | 'namespace' | 'key' | 'memory_type' | 'version' | 'updated_at' | 'value'>;
+
 export interface NewestInput extends Moment {
   namespaces: string[];
   memory_type: MemoryType;
@@ -306,7 +309,7 @@ export interface NewestInput extends Moment {
  * The newest that may be told, of all these namespaces together. Looking for them is reading an index; rows are asked for
  * only of a few more than are wanted, and of all when too many of those may not be told.
  */
-export function newestTold(db: Reader, { namespaces, limit, ...filter }: NewestInput): Memory[] {
+export function newestTold(db: Reader, { namespaces, limit, ...filter }: NewestInput): Told[] {
   const conditions = and(
     memoryConditions({ ...filter, include_ended: true, include_superseded: true, include_quarantined: true }),
   );
@@ -323,24 +326,21 @@ export function newestTold(db: Reader, { namespaces, limit, ...filter }: NewestI
     });
     return sql`${join(each, ' UNION ALL ', 'SELECT 0, 0')} ${newestFirst} LIMIT ${most}`;
   };
-  const told = (most: number): { memories: Memory[]; looked: number } => {
-    const rows = db.all<MemoryRow & { told: number }>(
+  const told = (most: number): { memories: Told[]; looked: number } => {
+    const rows = db.all<Omit<Told, 'value'> & { value: string; told: number }>(
       sql`WITH newest (id) AS MATERIALIZED (SELECT id FROM (${idsOf(most)}))
-          SELECT ${memoryJsonAt(filter.as_of, filter.now)}, ${inUse(filter.as_of)} AND ${LET_IN} AND ${notExpired(filter.now)} AS told
+          SELECT id, namespace, key, memory_type, version, updated_at, value, ${inUse(filter.as_of)} AND ${LET_IN} AND ${notExpired(filter.now)} AS told
           FROM memory_entries m WHERE id IN (SELECT id FROM newest) ORDER BY updated_at DESC, id DESC`,
     );
-    const memories = rows.filter((row) => row.told === 1).slice(0, limit);
-    return { memories: memories.map(toMemory), looked: rows.length };
+    const memories = rows
+      .filter((row) => row.told === 1)
+      .slice(0, limit)
+      .map(({ told: _, ...row }) => ({ ...row, value: JSON.parse(row.value) as JsonObject }));
+    return { memories, looked: rows.length };
   };
   const most = limit + 10;
   const { memories, looked } = told(most);
   return memories.length === limit || looked < most ? memories : told(Number.MAX_SAFE_INTEGER).memories;
-}
-
-/** One range that an index can walk. */
-function entirely(namespacePrefix: string): Sql {
-  const { prefix, from, to } = below(namespacePrefix);
-  return sql`namespace >= ${prefix} AND namespace < ${to} AND (namespace = ${prefix} OR namespace >= ${from})`;
 }
 
 /** Of a namespace and what lies below it, the newest memory of each type that has one of these keys and may be told. */
@@ -348,11 +348,17 @@ export function toldByKey(
   db: Reader,
   { namespace, keys, ...filter }: { namespace: string; keys: string[] } & Moment,
 ): { memory_type: MemoryType; key: string; id: number }[] {
-  // The index that has the keys: without being told, SQLite looks up every row that is alive.
+  const { prefix, from, to } = below(namespace);
+  // In the namespace itself each key is looked up; what lies below it has to be gone through.
+  const each = [sql`namespace = ${prefix}`, sql`namespace >= ${from} AND namespace < ${to}`].map(
+    (place) =>
+      // The index that has the keys: without being told, SQLite looks up every row that is alive.
+      sql`SELECT memory_type, key, id FROM memory_entries m INDEXED BY idx_memory_namespace_key_version
+          WHERE ${place} AND key IN (SELECT value FROM json_each(${JSON.stringify(keys)}))
+            AND ${and(memoryConditions(filter))}`,
+  );
   return db.all(
-    sql`SELECT memory_type, key, max(id) AS id FROM memory_entries m INDEXED BY idx_memory_namespace_key_version
-        WHERE ${entirely(namespace)} AND key IN (SELECT value FROM json_each(${JSON.stringify(keys)}))
-          AND ${and(memoryConditions(filter))}
+    sql`SELECT memory_type, key, max(id) AS id FROM (${join(each, ' UNION ALL ', 'SELECT 0')})
         GROUP BY memory_type, key`,
   );
 }

@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache';
 import { and, join, sql, type Reader, type Sql } from '#storage';
 import { closeness, type QueryMeaning } from './embeddings.js';
 import { byScore, fuseRanks, fuseWeighted, type Fused, type Weights } from './fuse.js';
@@ -79,7 +80,7 @@ const KEPT = 50;
 
 /** The best texts for a query: words and meaning found apart, joined, and shared with their neighbours. */
 export function searchTexts(db: Reader, given: Corpus, query: TextQuery): Found[] {
-  const corpus = counting(db, { ...given, texts: remembered(given.texts) });
+  const corpus = { ...given, texts: remembered(given.texts) };
   const { words, meaning } = query.halves ?? {
     words: findWords(db, corpus, query),
     meaning: findMeaning(db, corpus, query),
@@ -116,21 +117,11 @@ export function searchTexts(db: Reader, given: Corpus, query: TextQuery): Found[
 
 /** The half of a search that words find. */
 export const findWords = (db: Reader, corpus: Corpus, { mode, query, limit }: TextQuery): WordHalf =>
-  mode === 'semantic' ? NOTHING : byWords(db, counting(db, corpus), query, Math.max(KEPT, limit));
+  mode === 'semantic' ? NOTHING : byWords(db, corpus, query, Math.max(KEPT, limit));
 
 /** The half of a search that meaning finds. */
 export const findMeaning = (db: Reader, corpus: Corpus, { mode, meaning, limit }: TextQuery): Scores =>
-  mode === 'keyword' || meaning === undefined
-    ? NONE
-    : byMeaning(db, counting(db, corpus), meaning, Math.max(KEPT, limit));
-
-/** A corpus that knows how many of its entries pass. */
-interface Counting extends Corpus {
-  passing: PassingUpTo;
-}
-
-const counting = (db: Reader, corpus: Corpus | Counting): Counting =>
-  'passing' in corpus ? corpus : { ...corpus, passing: passingUpTo(db, corpus) };
+  mode === 'keyword' || meaning === undefined ? NONE : byMeaning(db, corpus, meaning, Math.max(KEPT, limit));
 
 /** Asks for each text once. */
 function remembered(texts: Corpus['texts']): Corpus['texts'] {
@@ -149,7 +140,7 @@ const NONE: Scores = new Map();
 const NOTHING: WordHalf = { scores: NONE, matched: new Map() };
 
 /** FTS5 finds and sorts roughly, the word score decides. */
-function byWords(db: Reader, corpus: Counting, query: string, kept: number): WordHalf {
+function byWords(db: Reader, corpus: Corpus, query: string, kept: number): WordHalf {
   const asked = queryWords(query);
   if (asked.length === 0) return NOTHING;
   const statistics = statisticsOf(db, corpus);
@@ -205,13 +196,13 @@ const FEW = 5_000;
  * match costs more than to rank them all: so either those who pass are listed first, or the best are looked up afterwards
  * and, when too few of them pass, all. The answer is the same.
  */
-function wordCandidates(db: Reader, corpus: Counting, expression: string, wanted: number): number[] {
+function wordCandidates(db: Reader, corpus: Corpus, expression: string, wanted: number): number[] {
   const { table, row, where, narrowed, needsRow, past } = corpus;
   const words = raw(corpus.words);
   const matching = sql`${words} MATCH ${expression}`;
   const bestFirst = sql`ORDER BY bm25(${words}, 1.0, 0.5), w.rowid`;
   const idsOf = (statement: Sql): number[] => db.all<{ id: number }>(statement).map(({ id }) => id);
-  if (narrowed && !past && corpus.passing(FEW) !== undefined) {
+  if (narrowed && !past && passingUpTo(db, corpus)(FEW) !== undefined) {
     // The + keeps SQLite from asking the word index anew for each of them.
     return idsOf(
       sql`SELECT w.rowid AS id FROM ${words} w
@@ -242,26 +233,27 @@ const mostPass = (db: Reader, { narrowed, words }: Corpus): boolean => !narrowed
 /** How many current entries pass what an index can tell; nothing when it cannot tell, or when they are more than `most`. */
 type PassingUpTo = (most: number) => number | undefined;
 
-/** Counts no further than it is asked to, and once for both halves of a search. */
+/** Counts no further than it is asked to; what was counted a moment ago is near enough to choose a way by. */
 function passingUpTo(db: Reader, { narrowed, past, ranges }: Corpus): PassingUpTo {
   if (!narrowed || past) return () => undefined;
   const each = ranges.map((range) => sql`SELECT 1 FROM search_entries e WHERE e.to_position IS NULL AND ${range}`);
-  let known = { most: -1, count: 0 };
+  const rows = join(each, ' UNION ALL ', 'SELECT 1');
+  const counts = countsOf(db);
+  const name = JSON.stringify(rows);
   return (most) => {
-    if (known.count > known.most && most > known.most) {
-      const { count } = db.one<{ count: number }>(
-        sql`SELECT count(*) AS count FROM (${join(each, ' UNION ALL ', 'SELECT 1')} LIMIT ${most + 1})`,
-      )!;
-      known = { most, count };
+    let known = counts.get(name);
+    if (known === undefined || (known.count > known.most && most > known.most)) {
+      const { count } = db.one<{ count: number }>(sql`SELECT count(*) AS count FROM (${rows} LIMIT ${most + 1})`)!;
+      counts.set(name, (known = { most, count }));
     }
     return known.count <= most ? known.count : undefined;
   };
 }
 
-function byMeaning(db: Reader, corpus: Counting, query: NonNullable<TextQuery['meaning']>, kept: number): Scores {
+function byMeaning(db: Reader, corpus: Corpus, query: NonNullable<TextQuery['meaning']>, kept: number): Scores {
   if (query.vector.every((x) => x === 0)) return NONE;
   const find = (from: Corpus): { id: number; cosine: number }[] =>
-    nearest(db, { ...query, k: kept, where: entryFilter(from), passing: corpus.passing }).entries;
+    nearest(db, { ...query, k: kept, where: entryFilter(from), passing: passingUpTo(db, corpus) }).entries;
   let entries = find(corpus);
   // Entries follow the log: some may have gone since. Then the rows themselves are asked, so that others take their places.
   const allowed = corpus.texts(entries.map(({ id }) => id));
@@ -342,16 +334,31 @@ export function statisticsOf(
   };
 }
 
-// Counting costs a pass over the table, and a logarithm does not notice a second's growth.
-const counts = new WeakMap<Reader, Map<string, { at: number; count: number }>>();
+/** A count that went no further than `most`. */
+interface Count {
+  most: number;
+  count: number;
+}
+
+// Counting costs a pass over a table or an index, and neither a logarithm nor the choice of a way notices the growth of
+// some seconds.
 const COUNT_FOR = 5_000;
+const counted = new WeakMap<Reader, LRUCache<string, Count>>();
+
+function countsOf(db: Reader): LRUCache<string, Count> {
+  let counts = counted.get(db);
+  if (counts === undefined) counted.set(db, (counts = new LRUCache({ max: 1000, ttl: COUNT_FOR })));
+  return counts;
+}
 
 function textCount(db: Reader, words: string): number {
-  const known = counts.get(db)?.get(words);
-  if (known !== undefined && performance.now() - known.at < COUNT_FOR) return known.count;
-  const { count } = db.one<{ count: number }>(sql`SELECT count(*) AS count FROM ${raw(`${words}_docsize`)}`)!;
-  counts.set(db, new Map(counts.get(db)).set(words, { at: performance.now(), count }));
-  return count;
+  const counts = countsOf(db);
+  let texts = counts.get(words)?.count;
+  if (texts === undefined) {
+    texts = db.one<{ count: number }>(sql`SELECT count(*) AS count FROM ${raw(`${words}_docsize`)}`)!.count;
+    counts.set(words, { most: texts, count: texts });
+  }
+  return texts;
 }
 
 /** Names of our own tables, never a client's text. */
