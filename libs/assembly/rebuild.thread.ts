@@ -16,6 +16,7 @@ export interface RebuildOrder {
 
 /** What the thread says to its house, which answers `alone` with `go` and waits for `over`. */
 export type RebuildNews =
+  | 'here'
   | { done: number; total: number }
   | 'alone'
   | 'over'
@@ -29,7 +30,10 @@ const tell = (news: RebuildNews): void => port.postMessage(news);
 try {
   const options = {
     ...order,
-    prepare: (scratch: Database) => void migrate(scratch, readMigrations(join(PROJECT_ROOT, 'migrations'))),
+    prepare: (scratch: Database) => {
+      tell('here');
+      migrate(scratch, readMigrations(join(PROJECT_ROOT, 'migrations')));
+    },
     onProgress: (done: number, total: number) => tell({ done, total }),
     alone: async <T>(work: () => T): Promise<T> => {
       tell('alone');

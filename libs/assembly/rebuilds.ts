@@ -1,4 +1,3 @@
-import { Worker } from 'node:worker_threads';
 import type { SqliteAuditLog, WriterClient } from '#audit-log';
 import { DomainError, notFound, type Caller } from '#kernel';
 import type { Operation, Operations } from '#operations';
@@ -13,7 +12,7 @@ import {
   type RebuildReport,
 } from '#projections';
 import { VECTOR_INDEX } from '#search';
-import { FileLock, type Reader, type ReadSide, type Synchronous } from '#storage';
+import { FileLock, startThread, type Reader, type ReadSide, type Synchronous, type Thread } from '#storage';
 import { projectors } from './features.js';
 import type { RebuildNews, RebuildOrder } from './rebuild.thread.js';
 
@@ -33,7 +32,7 @@ export type Progress = (progress: { done: number; total: number }) => void;
 export class Rebuilds {
   private readonly counted = new Map<string, { rows: number; at: number }>();
   private rebuilding: string[] = [];
-  private worker: Worker | undefined;
+  private thread: Thread | undefined;
   private beginning: Promise<unknown> = Promise.resolve();
 
   constructor(
@@ -91,7 +90,7 @@ export class Rebuilds {
 
   /** Cuts off what is under way: the living tables stay as they are. */
   async close(): Promise<void> {
-    await this.worker?.terminate();
+    await this.thread?.end();
   }
 
   private async rowsOf(name: string): Promise<number> {
@@ -106,10 +105,10 @@ export class Rebuilds {
     this.rebuilding = names;
     try {
       const order = { ...this.file, names, compareOnly };
-      return await inThread(order, report, this.writer, (worker) => (this.worker = worker));
+      return await inThread(order, report, this.writer, (thread) => (this.thread = thread));
     } finally {
       this.rebuilding = [];
-      this.worker = undefined;
+      this.thread = undefined;
       for (const name of names) this.counted.delete(name);
     }
   }
@@ -120,14 +119,16 @@ export function inThread(
   order: RebuildOrder,
   report: Progress,
   writer: Pick<WriterClient, 'hold'>,
-  started: (worker: Worker) => void = () => undefined,
+  started: (thread: Thread) => void = () => undefined,
 ): Promise<RebuildReport> {
   return new Promise((resolve, reject) => {
-    const worker = new Worker(new URL('./rebuild.thread.js', import.meta.url), { workerData: order });
-    started(worker);
+    const thread = startThread(new URL('./rebuild.thread.js', import.meta.url), { workerData: order });
+    started(thread);
+    const { worker } = thread;
     let release: () => void = () => undefined;
     let ended = false;
     worker.on('message', async (news: RebuildNews) => {
+      if (news === 'here') return;
       if (news === 'alone') {
         release = await writer.hold();
         if (ended) release();

@@ -25,5 +25,6 @@ export type { OnRead } from './read-side.js';
 export { and, join, sql, type Sql, type SqlValue } from './sql.js';
 export { CHECKPOINT_RESULTS, WalWatch, walNews, type CheckpointResult, type WalNews, type WalState } from './wal.js';
 export { finishSwap, stagingOf, swapIn, sync } from './swap.js';
+export { startThread, type Thread } from './thread.js';
 export { makeIndex, missingIndexes, tableIndexes, type TableIndex } from './table-indexes.js';
 export { checkpoint, walStatus, type Checkpointed, type WalStatus } from './wal-status.js';

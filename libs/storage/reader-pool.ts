@@ -1,6 +1,6 @@
-import { Worker } from 'node:worker_threads';
 import { DomainError, type SerializedDomainError } from '#kernel';
 import type { Read } from './reads.js';
+import { startThread, type Thread } from './thread.js';
 
 export interface PoolOptions {
   /** The script that a reader thread runs; it ends in {@link import('./reader-host.js').hostReads}. */
@@ -51,8 +51,7 @@ const LONGEST_PAUSE = 30_000;
 /** Reads that may wait for a reader: more could only wait in vain. */
 const MOST_WAITING = 1024;
 
-interface Lane {
-  worker: Worker;
+interface Lane extends Thread {
   job?: Job;
   /** Whether it has said that it is there: one that has not may be the first of many that end at their start. */
   proven: boolean;
@@ -128,14 +127,14 @@ export class ReaderPool {
     clearTimeout(this.pause);
     for (const job of this.queue.splice(0)) this.settle(job, () => job.reject(shuttingDown()));
     for (const { job } of this.lanes) job?.reject(shuttingDown());
-    await Promise.all(this.lanes.map(({ worker }) => worker.terminate()));
+    await Promise.all(this.lanes.map((lane) => lane.end()));
   }
 
   private addLane(): Lane {
     this.starts += 1;
     const lane: Lane = {
       proven: false,
-      worker: new Worker(this.options.script, { workerData: this.options.workerData, resourceLimits: SMALL }),
+      ...startThread(this.options.script, { workerData: this.options.workerData, resourceLimits: SMALL }),
     };
     lane.worker.unref();
     lane.worker.on('message', (reply: ReadReply) => this.finish(lane, reply));

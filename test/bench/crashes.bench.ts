@@ -114,7 +114,8 @@ async function tablesCompared(url: string): Promise<{ equal: boolean; difference
 }
 
 async function listening(url: string): Promise<void> {
-  for (let attempt = 0; attempt < 3000; attempt++) {
+  const end = performance.now() + 60_000;
+  while (performance.now() < end) {
     if (
       await fetch(`${url}/health/ready`).then(
         ({ ok }) => ok,
@@ -124,7 +125,7 @@ async function listening(url: string): Promise<void> {
       return;
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
-  throw new Error('The server does not start');
+  throw new Error('The server did not start within a minute');
 }
 
 async function writeUntilDeath(url: string, lane: string, acknowledged: string[]): Promise<void> {

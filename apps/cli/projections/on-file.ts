@@ -45,7 +45,7 @@ export function deskOnFile(path: string, interrupt: Interrupt): FileDesk {
       try {
         const order = { path, synchronous, names, compareOnly };
         const nobody = { hold: async () => () => undefined };
-        return await inThread(order, onProgress, nobody, (worker) => (stop = () => worker.terminate()));
+        return await inThread(order, onProgress, nobody, (thread) => (stop = thread.end));
       } catch (error) {
         interrupt.check('The tables are as they were. Run the same command again.');
         throw error;

@@ -14,6 +14,7 @@ export interface EraseOrder {
 
 /** What the thread says to its house. */
 export type EraseNews =
+  | 'here'
   | { done: number; total: number }
   | { counts: RowCounts }
   | { error: { name: string; message: string; stack?: string } | ReturnType<DomainError['toJSON']> };
@@ -23,6 +24,7 @@ const tell = (news: EraseNews): void => parentPort!.postMessage(news);
 
 try {
   const db = openToErase(file);
+  tell('here');
   try {
     const counts: RowCounts = {};
     if (part === 'redact') await redact(db, ranges, counts, (done, total) => tell({ done, total }));

@@ -1,12 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { statSync } from 'node:fs';
-import { Worker } from 'node:worker_threads';
 import type { LogSigner, SqliteAuditLog, WriterClient } from '#audit-log';
 import type { Backups } from '#backup';
 import { DomainError, notFound, type Caller, type Page } from '#kernel';
 import type { Operation, Operations } from '#operations';
 import { lockForRebuild } from '#projections';
-import { diskOf, megabytes, type FileLock, type ReadSide, type Synchronous } from '#storage';
+import { diskOf, megabytes, startThread, type FileLock, type ReadSide, type Synchronous, type Thread } from '#storage';
 import { inThread, resolveProjections, type Progress } from '../rebuilds.js';
 import { certify, type Certificate } from './certificate.js';
 import { completeErasure, orderErasure } from './erase-file.js';
@@ -43,7 +42,7 @@ export interface ErasureParts {
 /** Erases subjects from the log and from everything that was made of it, while the program serves. */
 export class Erasures {
   private readonly list: ErasureList;
-  private worker: Worker | undefined;
+  private thread: Thread | undefined;
   private running: Promise<unknown> = Promise.resolve();
   private beginning: Promise<unknown> = Promise.resolve();
   private closed = false;
@@ -94,7 +93,7 @@ export class Erasures {
 
   async close(): Promise<void> {
     this.closed = true;
-    await this.worker?.terminate();
+    await this.thread?.end();
   }
 
   private async begin(caller: Caller, input: ErasureInput): Promise<Erasing> {
@@ -155,7 +154,7 @@ export class Erasures {
       const redacted = await this.inThread({ part: 'redact', ranges }, report);
       await this.parts.log.chore('forget-folded');
       const rebuilding = { ...this.parts.file, names: resolveProjections('all'), compareOnly: false };
-      await inThread(rebuilding, report, this.parts.writer, (worker) => (this.worker = worker));
+      await inThread(rebuilding, report, this.parts.writer, (thread) => (this.thread = thread));
       const scrubbed = await this.alone(() => this.inThread({ part: 'scrub', ranges: [] }, report));
       await this.inThread({ part: 'empty', ranges: [] }, report);
       const removed = { ...redacted, ...scrubbed };
@@ -163,7 +162,7 @@ export class Erasures {
       return { erasure_id, removed };
     } finally {
       for (const lock of locks) lock.release();
-      this.worker = undefined;
+      this.thread = undefined;
     }
   }
 
@@ -191,11 +190,13 @@ export class Erasures {
   private inThread(order: Pick<EraseOrder, 'part' | 'ranges'>, report: Progress): Promise<RowCounts> {
     if (this.closed) return Promise.reject(stopped());
     return new Promise((resolve, reject) => {
-      const worker = new Worker(new URL('./erase.thread.js', import.meta.url), {
+      const thread = startThread(new URL('./erase.thread.js', import.meta.url), {
         workerData: { ...this.parts.file, ...order },
       });
-      this.worker = worker;
+      this.thread = thread;
+      const { worker } = thread;
       worker.on('message', (news: EraseNews) => {
+        if (news === 'here') return;
         if ('counts' in news) resolve(news.counts);
         else if ('error' in news) reject(revive(news.error));
         else report(news);

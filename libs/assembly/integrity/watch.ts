@@ -1,7 +1,8 @@
 import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
 import { conflict, DomainError, type SerializedDomainError } from '#kernel';
+import { startThread, type Thread } from '#storage';
 import type { IntegrityProgress } from './integrity.js';
 import type { IntegrityReport } from './report.js';
 
@@ -18,26 +19,26 @@ export interface IntegrityThread {
  * writer waits for it.
  */
 export class IntegrityWatch {
-  private worker: Worker | undefined;
+  private thread: Thread | undefined;
   /** Kept open from the first check on, because closing it would give away the locks of this process. */
   private descriptor: number | undefined;
 
   constructor(private readonly path: string) {}
 
   get running(): boolean {
-    return this.worker !== undefined;
+    return this.thread !== undefined;
   }
 
   async run(onProgress: (progress: IntegrityProgress) => void = () => undefined): Promise<IntegrityReport> {
     this.refuseTwice();
     this.descriptor ??= openSync(this.path, 'r');
     const workerData: IntegrityThread = { path: this.path, descriptor: this.descriptor };
-    const worker = new Worker(new URL('../integrity.thread.js', import.meta.url), { workerData });
-    this.worker = worker;
+    const thread = startThread(new URL('../integrity.thread.js', import.meta.url), { workerData });
+    this.thread = thread;
     try {
-      return await this.reportOf(worker, onProgress);
+      return await this.reportOf(thread.worker, onProgress);
     } finally {
-      this.worker = undefined;
+      this.thread = undefined;
     }
   }
 
@@ -52,7 +53,7 @@ export class IntegrityWatch {
 
   /** Ends a run that is under way; it leaves nothing behind. */
   async close(): Promise<void> {
-    await this.worker?.terminate();
+    await this.thread?.end();
   }
 
   /** After everybody in this process has closed the database. */
