@@ -44,13 +44,23 @@ export async function unpack(
     await pipeline(createReadStream(source, { highWaterMark: CHUNK }), packed, unpacker(expected.packing), plain, file);
   } catch (error) {
     const { code = '', message } = error as { code?: string; message: string };
-    if (/^(Z_|ZSTD_|ERR_ZSTD|ERR_ZLIB)/.test(code) || code === 'ENOENT') {
-      throw damaged(`${source} cannot be unpacked (${code === 'ENOENT' ? 'it is missing' : message}).`);
-    }
-    throw error;
+    if (code === 'ENOENT') throw damaged(`${source} is missing.`);
+    if (!/^(Z_|ZSTD_|ERR_ZSTD|ERR_ZLIB)/.test(code)) throw error;
+    // That it is not what was written says more than where the unpacking stumbled.
+    refuseOther(source, await passedFrom(source), expected.packed);
+    throw damaged(`${source} cannot be unpacked (${message}).`);
   }
   refuseOther(source, packed.passed(), expected.packed);
   refuseOther(`What ${source} holds`, plain.passed(), expected.plain);
+}
+
+/** What a file holds, byte for byte. */
+async function passedFrom(source: string): Promise<Passed> {
+  const meter = new Meter();
+  await pipeline(createReadStream(source, { highWaterMark: CHUNK }), meter, async (chunks: AsyncIterable<Buffer>) => {
+    for await (const _ of chunks);
+  });
+  return meter.passed();
 }
 
 function unpacker(packing: Packing): Transform {

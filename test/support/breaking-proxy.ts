@@ -57,6 +57,8 @@ export async function breakingProxy(target: string, breakage: Breakage): Promise
       reply.end(returning.text);
     })().catch((error: Error) => reply.writeHead(599).end(error.message));
   });
+  // On a busy machine a connection would be closed for idleness just when it is used again.
+  server.keepAliveTimeout = 0;
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
