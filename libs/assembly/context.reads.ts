@@ -184,12 +184,11 @@ export const recordedContext = defineRead('contexts.recorded', (db, context_id: 
   };
 });
 
-/** The session that a recorded context is of; `null`: there is no such context. */
-export const contextSession = defineRead(
-  'contexts.session',
-  (db, context_id: string): string | null =>
-    db.one<{ session_id: string }>(sql`SELECT session_id FROM contexts WHERE context_id = ${context_id}`)?.session_id ??
-    null,
+/** The session that a recorded context is of, and its task; `undefined`: there is no such context. */
+export const contextOwners = defineRead(
+  'contexts.owners',
+  (db, context_id: string): { session_id: string; task_id: string | null } | undefined =>
+    db.one(sql`SELECT session_id, task_id FROM contexts WHERE context_id = ${context_id}`),
 );
 
 export interface ContextSummary {
@@ -288,7 +287,7 @@ export const taintedContexts = defineRead(
   },
 );
 
-export const contextReads = [contextSession, contextNow, recordedContext, contextsPage, taintedContexts];
+export const contextReads = [contextOwners, contextNow, recordedContext, contextsPage, taintedContexts];
 
 const headOf = (db: Reader): number =>
   db.one<{ position: number }>(sql`SELECT coalesce(max(position), 0) AS position FROM audit`)!.position;
