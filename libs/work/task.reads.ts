@@ -188,7 +188,7 @@ const claimable = (agent_type: string | undefined, seen: Sql, limit: number): Sq
           ORDER BY priority, id LIMIT ${limit}`;
 
 /** How many tasks of everybody are looked at for one that somebody sees. */
-const LOOKED_AT = 1_000;
+const LOOKED_AT = 200;
 
 /**
  * The first of all that somebody sees. Mostly it is among the first of everybody's; where others have a long queue before

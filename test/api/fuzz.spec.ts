@@ -131,7 +131,7 @@ async function settle(server: TestServer, name: string, text: string, headers = 
       .expect(201);
     await api
       .post('/v1/agents')
-      .send({ agent_id: `${id}a${n}`, name })
+      .send({ agent_id: `${id}a${n}`, name, session_id: of(n) })
       .expect(201);
   }
 }

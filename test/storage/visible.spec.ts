@@ -240,11 +240,11 @@ describe('T1, T2 What somebody sees', () => {
   });
 
   it('a cursor of one is refused to another, and whoever is bound to nothing sees all', () => {
-    const [[, agent], , , [, service]] = PRINCIPALS as [[string, Bound], unknown, unknown, [string, Bound]];
+    const [[, alone], , , [, service]] = PRINCIPALS as [[string, Bound], unknown, unknown, [string, Bound]];
     const { next_cursor: cursor } = read('memories.page', { visible: visibleTo(service), now, limit: 1 }) as {
       next_cursor: string;
     };
-    expect(() => read('memories.page', { visible: visibleTo(agent), now, limit: 1, cursor })).toThrow(/cursor/);
+    expect(() => read('memories.page', { visible: visibleTo(alone), now, limit: 1, cursor })).toThrow(/cursor/);
     for (const [, ask] of ways) expect(places(ask(undefined))).toEqual([...namespaces].sort());
   });
 });
