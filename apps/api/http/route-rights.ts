@@ -48,9 +48,10 @@ const writes = (of: RouteRight['of'], demands?: Demands): RouteRight => ({ of, r
 /** What is listed and found is filtered where it is read, see `Caller.visible`. */
 const filtered = reads('clients');
 
-const sessionBy =
-  (name: string, right: Right): Demands =>
-  ({ params }, owners) => [{ right, scope: owners.session(params[name]!), absent: notFound('session', params[name]!) }];
+/** The one that the path names. */
+const one =
+  (kind: 'session' | 'task' | 'agent', right: Right): Demands =>
+  ({ params }, owners) => [{ right, scope: owners[kind](params['id']!), absent: notFound(kind, params['id']!) }];
 
 /** Keys of state that are shared with others need the right to write there. */
 function sharedKeys(keys: string[], scope: Scope | undefined): Demand[] {
@@ -86,13 +87,13 @@ function freeId(id: unknown, owners: Owners): Demand[] {
 }
 
 const fork: Demands = (asked, owners) => [
-  ...sessionBy('id', 'write')(asked, owners),
+  ...one('session', 'write')(asked, owners),
   ...freeId((asked.body as Record<string, unknown> | undefined)?.['session_id'], owners),
 ];
 
 const appendEvents: Demands = (asked, owners) => {
   const events = (asked.body['events'] ?? [asked.body]) as { state_delta?: object }[];
-  const [session] = sessionBy('id', 'write')(asked, owners) as [Demand];
+  const [session] = one('session', 'write')(asked, owners) as [Demand];
   return [
     session,
     ...sharedKeys(
@@ -103,7 +104,7 @@ const appendEvents: Demands = (asked, owners) => {
 };
 
 const setState: Demands = (asked, owners) => {
-  const [session] = sessionBy('id', 'write')(asked, owners) as [Demand];
+  const [session] = one('session', 'write')(asked, owners) as [Demand];
   return [session, ...sharedKeys([asked.params['key']!], session.scope)];
 };
 
@@ -197,10 +198,6 @@ const synthesize: Demands = ({ body }, owners) => {
   ];
 };
 
-const ofTask =
-  (right: Right): Demands =>
-  ({ params }, owners) => [{ right, scope: owners.task(params['id']!), absent: notFound('task', params['id']!) }];
-
 /** An id that a new thing is to have: whose it is already if it is taken, is told in the words of one's own. */
 const taken = (kind: 'task' | 'agent', id: unknown, owners: Owners): Demand[] => {
   const scope = typeof id === 'string' ? owners[kind](id) : undefined;
@@ -245,7 +242,7 @@ const submitTask: Demands = ({ body }, owners) => {
 };
 
 const changeTask: Demands = (asked, owners) => [
-  ...ofTask('write')(asked, owners),
+  ...one('task', 'write')(asked, owners),
   ...procedureOf(asked.body['procedure'], owners),
 ];
 
@@ -255,27 +252,25 @@ const registerAgent: Demands = ({ body }, owners) => [
   ...reference('task', body['task_id'], owners),
 ];
 
-const ofAgent =
-  (right: Right): Demands =>
-  ({ params }, owners) => [{ right, scope: owners.agent(params['id']!), absent: notFound('agent', params['id']!) }];
-
 const changeAgent: Demands = (asked, owners) => [
-  ...ofAgent('write')(asked, owners),
+  ...one('agent', 'write')(asked, owners),
   ...reference('task', asked.body['task_id'], owners),
 ];
 
 /** A conflict is shown to who sees all of it, and settled by who may write all of it. */
 const readConflict: Demands = ({ params }, owners) => {
   const absent = notFound('conflict', params['id']!);
-  const namespaces = owners.conflict(params['id']!);
-  if (namespaces.length === 0) return [{ ...read(undefined), absent }];
-  return namespaces.flatMap((namespace) => inNamespace('read', namespace, owners, absent));
+  const scopes = scopesOfConflict(params['id']!, owners);
+  return (scopes.length === 0 ? [undefined] : scopes).map((scope) => ({ ...read(scope), absent }));
 };
 
 const resolveConflict: Demands = (asked, owners) => [
   ...readConflict(asked, owners),
-  ...owners.conflict(asked.params['id']!).flatMap((namespace) => inNamespace('write', namespace, owners)),
+  ...scopesOfConflict(asked.params['id']!, owners).map(write),
 ];
+
+const scopesOfConflict = (id: string, owners: Owners): (Scope | undefined)[] =>
+  owners.conflict(id).map((namespace) => ownerOf(namespace, owners)?.scope);
 
 const contextsOfSession: Demands = ({ query }, owners) => {
   const session_id = query['session_id'] as string | undefined;
@@ -318,14 +313,14 @@ export const ROUTES: Record<string, RouteRight> = {
 
   'POST /v1/sessions': writes('clients', openSession),
   'GET /v1/sessions': filtered,
-  'GET /v1/sessions/:id': reads('clients', sessionBy('id', 'read')),
-  'DELETE /v1/sessions/:id': writes('clients', sessionBy('id', 'write')),
+  'GET /v1/sessions/:id': reads('clients', one('session', 'read')),
+  'DELETE /v1/sessions/:id': writes('clients', one('session', 'write')),
   'POST /v1/sessions/:id/events': writes('clients', appendEvents),
-  'GET /v1/sessions/:id/events': reads('clients', sessionBy('id', 'read')),
+  'GET /v1/sessions/:id/events': reads('clients', one('session', 'read')),
   'POST /v1/sessions/:id/events/batch': writes('clients', appendEvents),
-  'PUT /v1/sessions/:id/status': writes('clients', sessionBy('id', 'write')),
-  'GET /v1/sessions/:id/state': reads('clients', sessionBy('id', 'read')),
-  'GET /v1/sessions/:id/state/:key': reads('clients', sessionBy('id', 'read')),
+  'PUT /v1/sessions/:id/status': writes('clients', one('session', 'write')),
+  'GET /v1/sessions/:id/state': reads('clients', one('session', 'read')),
+  'GET /v1/sessions/:id/state/:key': reads('clients', one('session', 'read')),
   'PUT /v1/sessions/:id/state/:key': writes('clients', setState),
   'POST /v1/sessions/:id/fork': writes('clients', fork),
 
@@ -377,17 +372,17 @@ export const ROUTES: Record<string, RouteRight> = {
   'POST /v1/tasks': writes('clients', submitTask),
   'GET /v1/tasks': filtered,
   'POST /v1/tasks/claim': writes('clients'),
-  'GET /v1/tasks/:id': reads('clients', ofTask('read')),
+  'GET /v1/tasks/:id': reads('clients', one('task', 'read')),
   'PUT /v1/tasks/:id/status': writes('clients', changeTask),
-  'GET /v1/tasks/:id/state': reads('clients', ofTask('read')),
-  'GET /v1/tasks/:id/state/:key': reads('clients', ofTask('read')),
-  'PUT /v1/tasks/:id/state/:key': writes('clients', ofTask('write')),
-  'GET /v1/tasks/:id/checkpoints': reads('clients', ofTask('read')),
-  'GET /v1/tasks/:id/checkpoints/:iteration': reads('clients', ofTask('read')),
-  'PUT /v1/tasks/:id/checkpoints/:iteration': writes('clients', ofTask('write')),
+  'GET /v1/tasks/:id/state': reads('clients', one('task', 'read')),
+  'GET /v1/tasks/:id/state/:key': reads('clients', one('task', 'read')),
+  'PUT /v1/tasks/:id/state/:key': writes('clients', one('task', 'write')),
+  'GET /v1/tasks/:id/checkpoints': reads('clients', one('task', 'read')),
+  'GET /v1/tasks/:id/checkpoints/:iteration': reads('clients', one('task', 'read')),
+  'PUT /v1/tasks/:id/checkpoints/:iteration': writes('clients', one('task', 'write')),
   'POST /v1/agents': writes('clients', registerAgent),
   'GET /v1/agents': filtered,
-  'GET /v1/agents/:id': reads('clients', ofAgent('read')),
+  'GET /v1/agents/:id': reads('clients', one('agent', 'read')),
   'PUT /v1/agents/:id/state': writes('clients', changeAgent),
 
   'GET /v1/audit/events': reads('audit'),
