@@ -1,4 +1,4 @@
-import { decodeCursor, notFound, namespace, toPage, type JsonObject, type Page } from '#kernel';
+import { decodeCursor, notFound, namespace, toPage, type JsonObject, type Page, type Visibility } from '#kernel';
 import {
   memoriesById,
   memorySearch,
@@ -11,7 +11,15 @@ import {
 import { DEFAULT_WEIGHTS, type Halves, type QueryMeaning } from '#search';
 import { candidates as namesOf, scopeOf, sessionState, type SessionWithState } from '#sessions';
 import { and, defineRead, sql, type Reader } from '#storage';
-import { checkpointsPage, taskAt, taskStatePage, type Checkpoint, type Task, type TaskStateEntry } from '#work';
+import {
+  checkpointsPage,
+  seesTask,
+  taskAt,
+  taskStatePage,
+  type Checkpoint,
+  type Task,
+  type TaskStateEntry,
+} from '#work';
 import type { ContextItem, ContextPart, Omitted } from './context.events.js';
 import { fitPrompt, spellPrompt, type Candidate, type Prompt } from './context.prompt.js';
 
@@ -217,14 +225,17 @@ export interface ContextsInput {
   memory_id?: number;
   limit: number;
   cursor?: string;
+  /** Only those for no task, or for one that somebody sees: what was looked for may be what the task says. */
+  visible?: Visibility;
 }
 
 /** Recorded contexts, newest first. */
 export const contextsPage = defineRead(
   'contexts.page',
-  (db, { limit, cursor, ...filter }: ContextsInput): Page<ContextSummary> => {
-    const list = ['contexts', filter];
+  (db, { limit, cursor, visible, ...filter }: ContextsInput): Page<ContextSummary> => {
+    const list = ['contexts', filter, ...(visible === undefined ? [] : [visible])];
     const conditions = [];
+    if (visible !== undefined) conditions.push(sql`(c.task_id IS NULL OR ${seesTask(visible, sql`c.task_id`)})`);
     if (filter.session_id !== undefined) conditions.push(sql`c.session_id = ${filter.session_id}`);
     if (filter.memory_id !== undefined) {
       conditions.push(

@@ -3,6 +3,7 @@ import { seesOfSession } from '#access';
 import { and, defineRead, sql, type Reader, type Sql } from '#storage';
 import { agentStream } from './agent.decider.js';
 import type { AgentRegistered, AgentState, AgentStateChanged } from './agent.events.js';
+import { seesTask } from './task.reads.js';
 
 export interface Agent {
   agent_id: string;
@@ -68,7 +69,10 @@ export const agentsPage = defineRead(
     const conditions = Object.entries(filter)
       .filter(([, value]) => value !== undefined)
       .map(([column, value]) => sql`${{ text: column, params: [] }} = ${value}`);
-    if (visible !== undefined) conditions.push(seesOfSession(visible, sql`agents.session_id`));
+    if (visible !== undefined) {
+      conditions.push(seesOfSession(visible, sql`agents.session_id`));
+      if (filter.task_id !== undefined) conditions.push(seesTask(visible, sql`${filter.task_id}`));
+    }
     const [last] = decodeCursor<[number]>(list, cursor) ?? [];
     if (last !== undefined) conditions.push(sql`id < ${last}`);
     const rows = db.all<AgentRow>(

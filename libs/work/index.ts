@@ -39,6 +39,7 @@ export {
   endedTasks,
   nextTask,
   procedureOutcomes,
+  seesTask,
   staleTasks,
   startOf,
   taskAt,

@@ -98,6 +98,10 @@ export interface TasksInput {
   visible?: Visibility;
 }
 
+/** Whether somebody sees a task, by its id. Who asks for what names one that he does not see, finds nothing. */
+export const seesTask = (visible: Visibility, task: Sql): Sql =>
+  sql`EXISTS (SELECT 1 FROM tasks named WHERE named.task_id = ${task} AND ${seesOfSession(visible, sql`named.session_id`)})`;
+
 /** Tasks by filter, newest first. */
 export const tasksPage = defineRead(
   'tasks.page',
@@ -107,7 +111,10 @@ export const tasksPage = defineRead(
     const conditions = Object.entries(fixed)
       .filter(([, value]) => value !== undefined)
       .map(([column, value]) => sql`${{ text: column, params: [] }} = ${value}`);
-    if (visible !== undefined) conditions.push(seesOfSession(visible, sql`tasks.session_id`));
+    if (visible !== undefined) {
+      conditions.push(seesOfSession(visible, sql`tasks.session_id`));
+      if (fixed.parent_task_id !== undefined) conditions.push(seesTask(visible, sql`${fixed.parent_task_id}`));
+    }
     if (as_of !== undefined) conditions.push(sql`id <= ${as_of}`);
     if (status !== undefined)
       conditions.push(sql`${as_of === undefined ? now('status') : statusAt(as_of)} = ${status}`);

@@ -538,10 +538,19 @@ describe('T1 R-A7 Who may do what', () => {
     expect((await as('service', 'GET', '/v1/tasks/t-linked')).body).toMatchObject({ ...linked, procedure });
     await as('service', 'PUT', '/v1/agents/g-alice/state', { state: 'working', task_id: 't-bob' });
     expect((await as('agent', 'GET', '/v1/agents/g-alice')).body).toMatchObject({ task_id: null });
+    for (const path of ['/v1/tasks?parent_task_id=t-bob', '/v1/agents?task_id=t-bob']) {
+      expect((await as('service', 'GET', path)).body['items']).toHaveLength(1);
+      expect((await as('agent', 'GET', path)).body['items']).toEqual([]);
+    }
     const { body: context } = await as('service', 'POST', '/v1/context', { session_id: 's-alice', task_id: 't-bob' });
     expect((await as('agent', 'GET', `/v1/context/${context['id']}`)).status).toBe(404);
-    const { body: contexts } = await as('agent', 'GET', '/v1/context?session_id=s-alice');
-    expect(contexts['items'][0]).toMatchObject({ id: context['id'], task_id: null });
+    // What was looked for is what the task says.
+    const contexts = async (role: Role) =>
+      ((await as(role, 'GET', '/v1/context?session_id=s-alice')).body['items'] as Answer[]).map(
+        ({ query }) => query as string,
+      );
+    expect(await contexts('service')).toContain('CANARYBOB');
+    expect(await contexts('agent')).not.toContain('CANARYBOB');
   });
 
   it('explains a shared memory by what the reader sees, and follows nothing through what he does not', async () => {

@@ -4,7 +4,7 @@ import type { Owners } from './route-rights.js';
 
 type Naming = 'address' | 'namespace' | 'session' | 'task';
 
-/** By a field that nothing else has: which fields of memories, tasks, agents and recorded contexts name others, and what. */
+/** By a field that nothing else has: which fields of memories, tasks and agents name others, and what. */
 const NAMING: Record<string, Record<string, Naming>> = {
   memory_type: {
     published_from: 'address',
@@ -20,7 +20,6 @@ const NAMING: Record<string, Record<string, Naming>> = {
     outcome_namespace: 'namespace',
   },
   spawned_at: { task_id: 'task' },
-  prompt_sha256: { task_id: 'task' },
 };
 const MARKS = Object.keys(NAMING);
 
@@ -29,8 +28,8 @@ const CONTENT = ['value', 'metadata', 'content', 'state', 'state_delta', 'input_
 
 /**
  * Takes out of answers where a memory came from, where it went to and in which session or task it was written, and which
- * others a task, agent or context names, as far as whoever asks has no right to know of it: what an app shares may have been
- * made of what a session alone knew.
+ * others a task or agent names, as far as whoever asks has no right to know of it: what an app shares may have been made of
+ * what a session alone knew.
  */
 export function hideForeign(server: FastifyInstance, owners: Sighted): void {
   server.addHook('preSerialization', async ({ holder }, _, payload) => {
