@@ -85,8 +85,8 @@ export class LifeEventBody {
   task_id!: string | null;
   session_id!: string | null;
   memory_operation!: string | null;
-  /** What it was part of: its correlation id. */
-  operation!: string;
+  /** What it was part of: its correlation id; told to auditors and operators. */
+  operation!: string | null;
   causation_id!: string | null;
 }
 
@@ -109,8 +109,8 @@ export class LinkBody extends ThingBody {
   /** The entry that says so. */
   @ApiProperty({ type: 'integer' })
   said_at!: number;
-  /** What that entry was part of. */
-  operation!: string;
+  /** What that entry was part of; told to auditors and operators. */
+  operation!: string | null;
 }
 
 export class WhyBody {

@@ -22,4 +22,4 @@ export { isLoopback } from './loopback.js';
 export { pepperIn } from './pepper.js';
 export { judge, visibleTo, type Scope, type Verdict } from './policy.js';
 export { ROLES, type Bound, type Principal, type Right, type Role } from './principal.js';
-export { isSeen, seesNamespace, seesSession } from './visible.js';
+export { isSeen, isSeenOfSession, seesNamespace, seesOfSession, seesSession } from './visible.js';

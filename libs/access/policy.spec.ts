@@ -28,7 +28,7 @@ const scopes: Record<string, Scope> = {
   "others' project": { kind: 'project', project: 'closed' },
   'project by a name of objects': { kind: 'project', project: 'constructor' },
   documents: { kind: 'documents' },
-  tasks: { kind: 'tasks' },
+  'task or agent of no session': { kind: 'tasks' },
   audit: { kind: 'audit' },
   admin: { kind: 'admin' },
 };
@@ -52,7 +52,7 @@ const RIGHTS: [string, string, string][] = [
   ["others' project", '', ''],
   ['project by a name of objects', '', ''],
   ['documents', 'r', 'r'],
-  ['tasks', '', ''],
+  ['task or agent of no session', '', ''],
   ['audit', '', ''],
   ['admin', '', ''],
 ];

@@ -24,8 +24,8 @@ const writer = ({ projects }: Bound, { project }: { project: string }): boolean 
   Object.hasOwn(projects, project) && projects[project] === 'write';
 
 /**
- * Who may do what, all of it. An operator may do everything; an auditor may read everything. What carries no app and no
- * user, as tasks do, is for those two alone: among tenants nobody could say whose it is.
+ * Who may do what, all of it. An operator may do everything; an auditor may read everything. A task or agent is its
+ * session's; of no session (`tasks`) it is for those two alone: among tenants nobody could say whose it is.
  */
 const RULES: Record<Scope['kind'], Record<'agent' | 'service', Record<Right, Rule>>> = {
   session: { agent: { read: sameSession, write: sameSession }, service: { read: sameSession, write: sameSession } },

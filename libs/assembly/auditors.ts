@@ -5,7 +5,6 @@ import {
   resolveAsOf,
   SqliteAuditLog,
   streamTip,
-  whyOf,
   type Carried,
   type Change,
   type Decision,
@@ -14,10 +13,10 @@ import {
   type Written,
 } from '#audit-log';
 import { invalid, notFound, type Caller, type Page } from '#kernel';
-import { memoryStream } from '#memories';
 import { sessionStream } from '#sessions';
 import { ReadSide } from '#storage';
 import { diffRead, planRevert } from './features.js';
+import { memoryWhy } from './why.js';
 
 export interface DiffRequest {
   /** A position or a time, each. */
@@ -87,8 +86,8 @@ export class DiffLogHandler implements IQueryHandler<DiffLog> {
 export class WhyMemoryHandler implements IQueryHandler<WhyMemory> {
   constructor(private readonly reads: ReadSide) {}
 
-  async execute({ address: { namespace, key } }: WhyMemory): Promise<Why> {
-    return this.reads.scan(whyOf, { stream: memoryStream(namespace, key) });
+  async execute({ by, address }: WhyMemory): Promise<Why> {
+    return this.reads.scan(memoryWhy, { ...address, visible: by.visible });
   }
 }
 

@@ -92,8 +92,8 @@ export class GetContextHandler implements IQueryHandler<GetContext> {
 export class ListContextsHandler implements IQueryHandler<ListContexts> {
   constructor(private readonly reads: ReadSide) {}
 
-  async execute({ input }: ListContexts): Promise<Page<ContextSummary>> {
-    return this.reads.scan(contextsPage, input);
+  async execute({ by, input }: ListContexts): Promise<Page<ContextSummary>> {
+    return this.reads.scan(contextsPage, { ...input, visible: by.visible });
   }
 }
 

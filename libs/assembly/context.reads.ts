@@ -1,4 +1,4 @@
-import { decodeCursor, notFound, namespace, toPage, type JsonObject, type Page } from '#kernel';
+import { decodeCursor, notFound, namespace, toPage, type JsonObject, type Page, type Visibility } from '#kernel';
 import {
   memoriesById,
   memorySearch,
@@ -13,7 +13,15 @@ import {
 import { DEFAULT_WEIGHTS, type Halves, type QueryMeaning } from '#search';
 import { candidates as namesOf, scopeOf, sessionState, type SessionWithState } from '#sessions';
 import { and, defineRead, sql, type Reader } from '#storage';
-import { checkpointsPage, taskAt, taskStatePage, type Checkpoint, type Task, type TaskStateEntry } from '#work';
+import {
+  checkpointsPage,
+  seesTask,
+  taskAt,
+  taskStatePage,
+  type Checkpoint,
+  type Task,
+  type TaskStateEntry,
+} from '#work';
 import type { ContextItem, ContextPart, Omitted } from './context.events.js';
 import { fitPrompt, spellPrompt, type Candidate, type Prompt } from './context.prompt.js';
 
@@ -186,12 +194,11 @@ export const recordedContext = defineRead('contexts.recorded', (db, context_id: 
   };
 });
 
-/** The session that a recorded context is of; `null`: there is no such context. */
-export const contextSession = defineRead(
-  'contexts.session',
-  (db, context_id: string): string | null =>
-    db.one<{ session_id: string }>(sql`SELECT session_id FROM contexts WHERE context_id = ${context_id}`)?.session_id ??
-    null,
+/** The session that a recorded context is of, and its task; `undefined`: there is no such context. */
+export const contextOwners = defineRead(
+  'contexts.owners',
+  (db, context_id: string): { session_id: string; task_id: string | null } | undefined =>
+    db.one(sql`SELECT session_id, task_id FROM contexts WHERE context_id = ${context_id}`),
 );
 
 export interface ContextSummary {
@@ -220,14 +227,17 @@ export interface ContextsInput {
   memory_id?: number;
   limit: number;
   cursor?: string;
+  /** Only those for no task, or for one that somebody sees: what was looked for may be what the task says. */
+  visible?: Visibility;
 }
 
 /** Recorded contexts, newest first. */
 export const contextsPage = defineRead(
   'contexts.page',
-  (db, { limit, cursor, ...filter }: ContextsInput): Page<ContextSummary> => {
-    const list = ['contexts', filter];
+  (db, { limit, cursor, visible, ...filter }: ContextsInput): Page<ContextSummary> => {
+    const list = ['contexts', filter, ...(visible === undefined ? [] : [visible])];
     const conditions = [];
+    if (visible !== undefined) conditions.push(sql`(c.task_id IS NULL OR ${seesTask(visible, sql`c.task_id`)})`);
     if (filter.session_id !== undefined) conditions.push(sql`c.session_id = ${filter.session_id}`);
     if (filter.memory_id !== undefined) {
       conditions.push(
@@ -290,7 +300,7 @@ export const taintedContexts = defineRead(
   },
 );
 
-export const contextReads = [contextSession, contextNow, recordedContext, contextsPage, taintedContexts];
+export const contextReads = [contextOwners, contextNow, recordedContext, contextsPage, taintedContexts];
 
 const headOf = (db: Reader): number =>
   db.one<{ position: number }>(sql`SELECT coalesce(max(position), 0) AS position FROM audit`)!.position;

@@ -149,9 +149,7 @@ describe('R-M13 When a session terminates', () => {
     await lived();
     await turns();
     const why = (namespace: string, key: string) =>
-      house
-        .ask(whyOf, { stream: memoryStream(namespace, key) })
-        .came_from.filter(({ relation }) => relation === 'extracted_from');
+      whyOf(house.db, memoryStream(namespace, key)).came_from.filter(({ relation }) => relation === 'extracted_from');
     expect(why('user:alice:sessions', 's1')).toMatchObject([
       { kind: 'session', session_id: 's1', position: 2 },
       { kind: 'session', session_id: 's1', position: 4 },

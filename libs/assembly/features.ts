@@ -27,6 +27,7 @@ import { erasures } from './erasure/erasure.js';
 import { provenanceProjector } from './provenance.projector.js';
 import { extractionReads } from './ended-sessions.js';
 import { outcomeReads } from './task-outcome.js';
+import { memoryWhy } from './why.js';
 
 /** Start reading here: everything the product knows how to decide, project and answer. */
 const features: Feature[] = [
@@ -47,6 +48,7 @@ const features: Feature[] = [
       ...auditReads,
       ...outcomeReads,
       ...extractionReads,
+      memoryWhy,
       ...operationReads,
       census,
       projectionStatus,

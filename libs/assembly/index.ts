@@ -4,7 +4,7 @@ export { systemCaller } from './caller.js';
 export { Config, ConfigError, readConfig } from './config.js';
 export { context } from './context.decider.js';
 export { CONTEXT_PARTS, type ContextPart } from './context.events.js';
-export { contextSession } from './context.reads.js';
+export { contextOwners } from './context.reads.js';
 export type { Context, ContextMemory, ContextSummary, Provenance, Shadowed } from './context.reads.js';
 export { databaseReport, type DatabaseReport, type QuestionPlan } from './database-report.js';
 export { catalog, diffRead, planRevert, projectors, reads } from './features.js';

@@ -98,7 +98,7 @@ export class RollBackProcedureHandler implements ICommandHandler<RollBackProcedu
     const { dry_run, min_outcomes } = input;
     if (!dry_run && this.reads.point(wasAnswered, by.idempotency?.key)) return this.again(by, address);
     const now = procedureAt(this.reads, address, by.time);
-    const versions = await ratesOf(this.reads, address);
+    const versions = await ratesOf(this.reads, address, by);
     const verdict = judge(now.version, versions, min_outcomes);
     const report = { ...verdict, rolled_back: false, from_version: now.version, versions, memory: now };
     if (dry_run || verdict.to_version === null)
@@ -117,7 +117,7 @@ export class RollBackProcedureHandler implements ICommandHandler<RollBackProcedu
     const to_version = (event!.data as { restored_from: number }).restored_from;
     const from_version = written.version - 1;
     const explanation = `Version ${from_version} was rolled back to ${to_version}; this is the first answer again.`;
-    const versions = await ratesOf(this.reads, address);
+    const versions = await ratesOf(this.reads, address, by);
     const value = { rolled_back: true, from_version, to_version, explanation, versions, memory: written.value };
     return { ...written, value };
   }
@@ -129,7 +129,7 @@ export class GetProcedureOutcomesHandler implements IQueryHandler<GetProcedureOu
 
   async execute({ by, address }: GetProcedureOutcomes): Promise<ProcedureReport> {
     const { version } = procedureAt(this.reads, address, by.time);
-    return { ...address, current_version: version, versions: await ratesOf(this.reads, address) };
+    return { ...address, current_version: version, versions: await ratesOf(this.reads, address, by) };
   }
 }
 
@@ -145,7 +145,8 @@ function procedureAt(reads: ReadSide, address: Address, now: string): Memory {
   return memory;
 }
 
-const ratesOf = async (reads: ReadSide, address: Address): Promise<VersionRate[]> =>
-  (await reads.scan(procedureOutcomes, address)).map(withRate);
+/** By what came of tasks that the caller sees. */
+const ratesOf = async (reads: ReadSide, address: Address, { visible }: Caller): Promise<VersionRate[]> =>
+  (await reads.scan(procedureOutcomes, { ...address, visible })).map(withRate);
 
 export const learningHandlers = [RefineProcedureHandler, RollBackProcedureHandler, GetProcedureOutcomesHandler];

@@ -2,7 +2,6 @@ import { auditExportPage } from './audit.export.js';
 import { auditEntry, auditEvent, auditEvents } from './audit.reads.js';
 import { headPosition, positionAt, streamTip } from './positions.js';
 import { erasedUnasked, verifySlice, witnessedHead } from './chain.js';
-import { whyOf } from './provenance.js';
 import { flawedNode, provenConsistency, provenInclusion, signedHead, treeHead, treeRoot } from './tree.js';
 
 export { isoTime, resolveAsOf, resolveMoment } from './as-of.js';
@@ -51,6 +50,7 @@ export {
   type LifeEvent,
   type Link,
   type Provenance,
+  type Sees,
   type Source,
   type Why,
 } from './provenance.js';
@@ -89,7 +89,6 @@ export const auditReads = [
   streamTip,
   verifySlice,
   erasedUnasked,
-  whyOf,
   witnessedHead,
   auditEntry,
   treeHead,

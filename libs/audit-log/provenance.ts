@@ -1,5 +1,5 @@
-import { notFound, streamParts, type Recorded } from '#kernel';
-import { defineRead, sql, type Reader, type Sql } from '#storage';
+import { notFound, streamName, streamParts, type Recorded } from '#kernel';
+import { sql, type Reader, type Sql } from '#storage';
 import { thingOf, type Thing } from './thing.js';
 
 /** What something was made of: a thing, at one of its own versions, or one entry of the log. */
@@ -38,8 +38,8 @@ export interface LifeEvent {
   task_id: string | null;
   session_id: string | null;
   memory_operation: string | null;
-  /** What it was part of: its correlation id. */
-  operation: string;
+  /** What it was part of: its correlation id, which is for who sees everything. */
+  operation: string | null;
   causation_id: string | null;
 }
 
@@ -59,7 +59,7 @@ export interface Link extends Thing {
   /** The entry that says so. */
   said_at: number;
   /** What that entry was part of. */
-  operation: string;
+  operation: string | null;
 }
 
 export interface Why {
@@ -77,9 +77,17 @@ export interface Why {
 const MAX_EVENTS = 100;
 const MAX_LINKS = 500;
 const MAX_DEPTH = 16;
+/** How many links of a thing are looked at for those that somebody sees. */
+const MAX_LOOKED = 10_000;
 
-/** Where a thing comes from and what became of it, as far as a bound allows; in circles nothing is followed twice. */
-export const whyOf = defineRead('audit.why', (db, { stream }: { stream: string }): Why => {
+/** Whether somebody sees the thing whose stream this is. Without it everything is seen. */
+export type Sees = (stream: string) => boolean;
+
+/**
+ * Where a thing comes from and what became of it, as far as a bound allows; in circles nothing is followed twice. What
+ * somebody does not see is left out, and nothing is followed through it.
+ */
+export function whyOf(db: Reader, stream: string, sees?: Sees): Why {
   const events = db.all<LifeEvent>(
     sql`SELECT position, stream_version, type, timestamp AS time, actor, agent_id, task_id, session_id, memory_operation,
           correlation_id AS operation, causation_id
@@ -89,15 +97,24 @@ export const whyOf = defineRead('audit.why', (db, { stream }: { stream: string }
     const [kind, ...parts] = streamParts(stream);
     throw notFound(kind, parts.join('/'));
   }
-  const back = follow(stream, (near) => [...sourcesOf(db, near), ...settingOf(db, near)]);
-  const forth = follow(stream, (near) => madeOf(db, near));
+  const back = follow(stream, (near) => told(db, [sourcesOf(near), ...settingOf(near)], sees));
+  const forth = follow(stream, (near) => told(db, madeOf(near), sees));
   return {
     stream,
-    events: events.slice(0, MAX_EVENTS),
+    events: events.slice(0, MAX_EVENTS).map((event) => (sees === undefined ? event : seenBy(sees, event))),
     came_from: back.links,
     led_to: forth.links,
     truncated: events.length > MAX_EVENTS || back.truncated || forth.truncated,
   };
+}
+
+/** Correlation ids are whatever somebody has sent, and tie together what may be of many. */
+const seenBy = (sees: Sees, { session_id, task_id, ...event }: LifeEvent): LifeEvent => ({
+  ...event,
+  session_id: session_id !== null && sees(streamName('session', session_id)) ? session_id : null,
+  task_id: task_id !== null && sees(streamName('task', task_id)) ? task_id : null,
+  operation: null,
+  causation_id: null,
 });
 
 interface Step {
@@ -106,18 +123,43 @@ interface Step {
   version: number | null;
   position: number | null;
   said_at: number;
-  operation: string;
+  operation: string | null;
 }
 
-function follow(start: string, next: (stream: string) => Step[]): { links: Link[]; truncated: boolean } {
+interface Told {
+  steps: Step[];
+  /** There may be more that was not looked at. */
+  cut: boolean;
+}
+
+/** The first of what each question finds that somebody sees. */
+function told(db: Reader, questions: Sql[], sees: Sees | undefined): Told {
+  const found = questions.map((question): Told => {
+    const steps: Step[] = [];
+    let looked = 0;
+    for (const step of db.iterate<Step>(question)) {
+      if (++looked > MAX_LOOKED) return { steps, cut: true };
+      if (sees === undefined) steps.push(step);
+      else if (sees(step.stream)) steps.push({ ...step, operation: null });
+      if (steps.length > MAX_LINKS) break;
+    }
+    return { steps, cut: false };
+  });
+  return { steps: found.flatMap(({ steps }) => steps), cut: found.some(({ cut }) => cut) };
+}
+
+function follow(start: string, next: (stream: string) => Told): { links: Link[]; truncated: boolean } {
   const links: Link[] = [];
+  let truncated = false;
   const followed = new Set([start]);
   let ring = [start];
   for (let depth = 1; ring.length > 0; depth++) {
     if (depth > MAX_DEPTH) return { links, truncated: true };
     const farther: string[] = [];
     for (const of of ring) {
-      for (const step of next(of)) {
+      const { steps, cut } = next(of);
+      truncated ||= cut;
+      for (const step of steps) {
         if (links.length === MAX_LINKS) return { links, truncated: true };
         links.push({ ...step, depth, of, ...thingOf(step.stream) });
         if (followed.has(step.stream)) continue;
@@ -127,50 +169,39 @@ function follow(start: string, next: (stream: string) => Step[]): { links: Link[
     }
     ring = farther;
   }
-  return { links, truncated: false };
+  return { links, truncated };
 }
 
 /** What a thing says that it was made of. */
-const sourcesOf = (db: Reader, stream: string): Step[] =>
-  db.all<Step>(
-    sql`SELECT p.relation, coalesce(p.source_stream, s.stream) AS stream, p.source_version AS version,
-          p.source_position AS position, p.position AS said_at, e.correlation_id AS operation
-        FROM provenance p JOIN audit e ON e.position = p.position
-          LEFT JOIN audit s ON s.position = p.source_position
-        WHERE p.stream = ${stream} AND coalesce(p.source_stream, s.stream) IS NOT NULL AND ${IS_TRUE}
-        ORDER BY p.position, p.id LIMIT ${MAX_LINKS + 1}`,
-  );
+const sourcesOf = (stream: string): Sql =>
+  sql`SELECT p.relation, coalesce(p.source_stream, s.stream) AS stream, p.source_version AS version,
+        p.source_position AS position, p.position AS said_at, e.correlation_id AS operation
+      FROM provenance p JOIN audit e ON e.position = p.position
+        LEFT JOIN audit s ON s.position = p.source_position
+      WHERE p.stream = ${stream} AND coalesce(p.source_stream, s.stream) IS NOT NULL AND ${IS_TRUE}
+      ORDER BY p.position, p.id`;
 
 /** The sessions and tasks in which a memory was written. */
-const settingOf = (db: Reader, stream: string): Step[] =>
+const settingOf = (stream: string): Sql[] =>
   stream.startsWith('memory:')
-    ? (['session', 'task'] as const).flatMap((kind) => {
+    ? (['session', 'task'] as const).map((kind) => {
         const column: Sql = { text: `${kind}_id`, params: [] };
-        return db.all<Step>(
-          sql`SELECT ${`written_in_${kind}`} AS relation,
-                ${`${kind}:`} || replace(replace(${column}, '%', '%25'), ':', '%3A') AS stream,
-                NULL AS version, NULL AS position, min(position) AS said_at, correlation_id AS operation
-              FROM audit WHERE stream = ${stream} AND ${column} IS NOT NULL GROUP BY ${column} ORDER BY said_at
-              LIMIT ${MAX_EVENTS}`,
-        );
+        return sql`SELECT ${`written_in_${kind}`} AS relation,
+              ${`${kind}:`} || replace(replace(${column}, '%', '%25'), ':', '%3A') AS stream,
+              NULL AS version, NULL AS position, min(position) AS said_at, correlation_id AS operation
+            FROM audit WHERE stream = ${stream} AND ${column} IS NOT NULL GROUP BY ${column} ORDER BY said_at`;
       })
     : [];
 
 /** What says that it was made of a thing, or of an entry of its stream. */
-const madeOf = (db: Reader, stream: string): Step[] =>
-  db
-    .all<Step>(
-      sql`SELECT p.relation, p.stream, NULL AS version, p.position, p.position AS said_at, e.correlation_id AS operation
-          FROM provenance p JOIN audit e ON e.position = p.position
-          WHERE p.source_stream = ${stream} ORDER BY p.position LIMIT ${MAX_LINKS + 1}`,
-    )
-    .concat(
-      db.all<Step>(
-        sql`SELECT p.relation, p.stream, NULL AS version, p.position, p.position AS said_at, e.correlation_id AS operation
-            FROM audit s JOIN provenance p ON p.source_position = s.position JOIN audit e ON e.position = p.position
-            WHERE s.stream = ${stream} AND ${IS_TRUE} ORDER BY p.position LIMIT ${MAX_LINKS + 1}`,
-      ),
-    );
+const madeOf = (stream: string): Sql[] => [
+  sql`SELECT p.relation, p.stream, NULL AS version, p.position, p.position AS said_at, e.correlation_id AS operation
+      FROM provenance p JOIN audit e ON e.position = p.position
+      WHERE p.source_stream = ${stream} ORDER BY p.position`,
+  sql`SELECT p.relation, p.stream, NULL AS version, p.position, p.position AS said_at, e.correlation_id AS operation
+      FROM audit s JOIN provenance p ON p.source_position = s.position JOIN audit e ON e.position = p.position
+      WHERE s.stream = ${stream} AND ${IS_TRUE} ORDER BY p.position`,
+];
 
 /**
  * Entries of other things that were made of what these events made, and that still stand: who takes the events back

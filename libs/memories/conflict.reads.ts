@@ -1,5 +1,6 @@
-import { decodeCursor, notFound, toPage, type Page } from '#kernel';
-import { and, defineRead, sql } from '#storage';
+import { decodeCursor, notFound, toPage, type Page, type Visibility } from '#kernel';
+import { seesNamespace } from '#access';
+import { and, defineRead, sql, type Sql } from '#storage';
 import type { ConflictKind, Resolution } from './conflict.events.js';
 import type { MemoryRef } from './memory.events.js';
 import { inNamespace } from './memory.reads.js';
@@ -28,6 +29,11 @@ interface ConflictRow extends Omit<Conflict, 'members' | 'result'> {
 const COLUMNS = sql`id AS position, conflict_id AS id, kind, status, namespace, members, reason, strategy, result,
     detected_at, resolved_at, resolved_by`;
 
+/** What a conflict names: whose it is, its members, and what came of it. */
+const named = sql`(SELECT memory_conflicts.namespace AS namespace
+    UNION ALL SELECT j.value ->> 'namespace' FROM json_each(members) j
+    UNION ALL SELECT result ->> 'namespace' WHERE result IS NOT NULL)`;
+
 export interface ConflictsInput {
   /** Whole segments. */
   namespace_prefix?: string;
@@ -35,14 +41,17 @@ export interface ConflictsInput {
   kind?: ConflictKind;
   limit: number;
   cursor?: string;
+  /** Only those of which somebody sees all that they name. */
+  visible?: Visibility;
 }
 
 /** Conflicts by filter, the last found first. */
 export const conflictsPage = defineRead('conflicts.page', (db, input: ConflictsInput): Page<Conflict> => {
-  const { limit, cursor, namespace_prefix, status, kind } = input;
-  const list = ['conflicts', namespace_prefix, status, kind];
+  const { limit, cursor, namespace_prefix, status, kind, visible } = input;
+  const list = ['conflicts', namespace_prefix, status, kind, ...(visible === undefined ? [] : [visible])];
   const [last] = decodeCursor<[number]>(list, cursor) ?? [];
   const conditions = [];
+  if (visible !== undefined) conditions.push(seesAll(visible));
   if (namespace_prefix !== undefined) conditions.push(inNamespace(namespace_prefix));
   if (status !== undefined) conditions.push(sql`status = ${status}`);
   if (kind !== undefined) conditions.push(sql`kind = ${kind}`);
@@ -57,6 +66,14 @@ export const conflictById = defineRead('conflicts.by-id', (db, id: string): Conf
   const row = db.one<ConflictRow>(sql`SELECT ${COLUMNS} FROM memory_conflicts WHERE conflict_id = ${id}`);
   if (row === undefined) throw notFound('conflict', id);
   return toConflict(row);
+});
+
+/** The namespaces that a conflict names; none where there is no such conflict. */
+export const conflictNamespaces = defineRead('conflicts.namespaces', (db, id: string): string[] => {
+  const row = db.one<ConflictRow>(sql`SELECT ${COLUMNS} FROM memory_conflicts WHERE conflict_id = ${id}`);
+  if (row === undefined) return [];
+  const { namespace, members, result } = toConflict(row);
+  return [namespace, ...[...members, ...(result === null ? [] : [result])].map((member) => member.namespace)];
 });
 
 /** Which of these need no further look: settled by somebody, and not closed because they were none for a while. */
@@ -92,7 +109,10 @@ export const outdatedConflicts = defineRead(
   },
 );
 
-export const conflictReads = [conflictsPage, conflictById, settledConflicts, outdatedConflicts];
+export const conflictReads = [conflictsPage, conflictById, conflictNamespaces, settledConflicts, outdatedConflicts];
+
+const seesAll = (visible: Visibility): Sql =>
+  sql`NOT EXISTS (SELECT 1 FROM ${named} n WHERE NOT ${seesNamespace(visible, 'n.namespace')})`;
 
 const toConflict = ({ position: _, members, result, ...row }: ConflictRow): Conflict => ({
   ...row,

@@ -192,8 +192,8 @@ function refuseValue(strategy: Resolution, value: JsonObject | undefined): void 
 export class ListConflictsHandler implements IQueryHandler<ListConflicts> {
   constructor(private readonly reads: ReadSide) {}
 
-  async execute({ input }: ListConflicts): Promise<Page<Conflict>> {
-    return this.reads.scan(conflictsPage, input);
+  async execute({ by, input }: ListConflicts): Promise<Page<Conflict>> {
+    return this.reads.scan(conflictsPage, { ...input, visible: by.visible });
   }
 }
 

@@ -41,7 +41,7 @@ export { archive, type ArchiveInput, type ArchiveResult } from './archive.js';
 export { conflict } from './conflict.decider.js';
 export { conflictIdOf } from './conflict-id.js';
 export { CONFLICT_KINDS, STRATEGIES, type ConflictKind, type Resolution, type Strategy } from './conflict.events.js';
-export type { Conflict } from './conflict.reads.js';
+export { conflictNamespaces, type Conflict } from './conflict.reads.js';
 export { scanConflicts } from './conflict-scan.js';
 export {
   consolidate,

@@ -31,8 +31,8 @@ export class GetAgentHandler implements IQueryHandler<GetAgent> {
 export class ListAgentsHandler implements IQueryHandler<ListAgents> {
   constructor(private readonly reads: ReadSide) {}
 
-  async execute({ input }: ListAgents): Promise<Page<Agent>> {
-    return this.reads.scan(agentsPage, input);
+  async execute({ by, input }: ListAgents): Promise<Page<Agent>> {
+    return this.reads.scan(agentsPage, { ...input, visible: by.visible });
   }
 }
 

@@ -1,7 +1,9 @@
-import { decodeCursor, notFound, toPage, type JsonObject, type Page } from '#kernel';
+import { decodeCursor, notFound, toPage, type JsonObject, type Page, type Visibility } from '#kernel';
+import { seesOfSession } from '#access';
 import { and, defineRead, sql, type Reader, type Sql } from '#storage';
 import { agentStream } from './agent.decider.js';
 import type { AgentRegistered, AgentState, AgentStateChanged } from './agent.events.js';
+import { seesTask } from './task.reads.js';
 
 export interface Agent {
   agent_id: string;
@@ -42,29 +44,45 @@ export const agentAt = defineRead(
   },
 );
 
+/** The session that an agent belongs to; `undefined`: there is no such agent. */
+export const agentSession = defineRead(
+  'agents.session',
+  (db, agent_id: string): { session_id: string | null } | undefined =>
+    db.one(sql`SELECT session_id FROM agents WHERE agent_id = ${agent_id}`),
+);
+
 export interface AgentsInput {
   state?: AgentState;
   task_id?: string;
   session_id?: string;
   limit: number;
   cursor?: string;
+  /** Only those of sessions that somebody sees. */
+  visible?: Visibility;
 }
 
 /** Agents by filter, newest first. */
-export const agentsPage = defineRead('agents.page', (db, { limit, cursor, ...filter }: AgentsInput): Page<Agent> => {
-  const list = ['agents', filter];
-  const conditions = Object.entries(filter)
-    .filter(([, value]) => value !== undefined)
-    .map(([column, value]) => sql`${{ text: column, params: [] }} = ${value}`);
-  const [last] = decodeCursor<[number]>(list, cursor) ?? [];
-  if (last !== undefined) conditions.push(sql`id < ${last}`);
-  const rows = db.all<AgentRow>(
-    sql`SELECT ${columns} FROM agents WHERE ${and(conditions)} ORDER BY id DESC LIMIT ${limit + 1}`,
-  );
-  return toPage(list, rows, limit, ({ id }) => [id], toAgent);
-});
+export const agentsPage = defineRead(
+  'agents.page',
+  (db, { limit, cursor, visible, ...filter }: AgentsInput): Page<Agent> => {
+    const list = ['agents', filter, ...(visible === undefined ? [] : [visible])];
+    const conditions = Object.entries(filter)
+      .filter(([, value]) => value !== undefined)
+      .map(([column, value]) => sql`${{ text: column, params: [] }} = ${value}`);
+    if (visible !== undefined) {
+      conditions.push(seesOfSession(visible, sql`agents.session_id`));
+      if (filter.task_id !== undefined) conditions.push(seesTask(visible, sql`${filter.task_id}`));
+    }
+    const [last] = decodeCursor<[number]>(list, cursor) ?? [];
+    if (last !== undefined) conditions.push(sql`id < ${last}`);
+    const rows = db.all<AgentRow>(
+      sql`SELECT ${columns} FROM agents WHERE ${and(conditions)} ORDER BY id DESC LIMIT ${limit + 1}`,
+    );
+    return toPage(list, rows, limit, ({ id }) => [id], toAgent);
+  },
+);
 
-export const agentReads = [agentAt, agentsPage];
+export const agentReads = [agentAt, agentSession, agentsPage];
 
 function toAgent({ id: _, position: __, resource_usage, ...agent }: AgentRow): Agent {
   return { ...agent, resource_usage: JSON.parse(resource_usage) as JsonObject };

@@ -23,7 +23,7 @@ export const work: Feature = {
 
 export { agent } from './agent.decider.js';
 export { AGENT_STATES, type AgentState } from './agent.events.js';
-export type { Agent } from './agent.reads.js';
+export { agentSession, type Agent } from './agent.reads.js';
 export { progress } from './progress.decider.js';
 export {
   checkpointAt,
@@ -39,9 +39,11 @@ export {
   endedTasks,
   nextTask,
   procedureOutcomes,
+  seesTask,
   staleTasks,
   startOf,
   taskAt,
+  taskSession,
   tasksPage,
   type EndedTask,
   type ProcedureOutcomes,

@@ -65,7 +65,8 @@ export class ClaimTaskHandler implements ICommandHandler<ClaimTask> {
 
   /** The task that the caller has now; `null` when there is none to be had. */
   async execute({ by, input }: ClaimTask): Promise<Written<Task> | null> {
-    const { results, replayed } = await this.log.execute({ caller: by, steps: [chooseStep(task, nextTask, input)] });
+    const step = chooseStep(task, nextTask, { ...input, visible: by.visible });
+    const { results, replayed } = await this.log.execute({ caller: by, steps: [step] });
     const decision = results[0] as Decision | null;
     return decision && asOfWrite(this.reads, decision, replayed);
   }

@@ -35,7 +35,11 @@ export class ListTasksHandler implements IQueryHandler<ListTasks> {
   constructor(private readonly reads: ReadSide) {}
 
   async execute({ by, input }: ListTasks): Promise<Page<Task>> {
-    return this.reads.scan(tasksPage, { ...input, as_of: resolveAsOf(this.reads, input.as_of, by.time) });
+    return this.reads.scan(tasksPage, {
+      ...input,
+      visible: by.visible,
+      as_of: resolveAsOf(this.reads, input.as_of, by.time),
+    });
   }
 }
 

@@ -1,4 +1,5 @@
-import { decodeCursor, notFound, toPage, type JsonObject, type Page } from '#kernel';
+import { decodeCursor, notFound, toPage, type JsonObject, type Page, type Visibility } from '#kernel';
+import { seesOfSession, seesSession } from '#access';
 import type { Snapshot } from '#audit-log';
 import { and, defineRead, sql, type Reader, type Sql } from '#storage';
 import { taskStream, type TaskCommand } from './task.decider.js';
@@ -93,32 +94,46 @@ export interface TasksInput {
   as_of?: number;
   limit: number;
   cursor?: string;
+  /** Only those of sessions that somebody sees. */
+  visible?: Visibility;
 }
 
+/** Whether somebody sees a task, by its id. Who asks for what names one that he does not see, finds nothing. */
+export const seesTask = (visible: Visibility, task: Sql): Sql =>
+  sql`EXISTS (SELECT 1 FROM tasks named WHERE named.task_id = ${task} AND ${seesOfSession(visible, sql`named.session_id`)})`;
+
 /** Tasks by filter, newest first. */
-export const tasksPage = defineRead('tasks.page', (db, { limit, cursor, ...filter }: TasksInput): Page<Task> => {
-  const list = ['tasks', filter];
-  const { as_of, status, agent_id, ...fixed } = filter;
-  const conditions = Object.entries(fixed)
-    .filter(([, value]) => value !== undefined)
-    .map(([column, value]) => sql`${{ text: column, params: [] }} = ${value}`);
-  if (as_of !== undefined) conditions.push(sql`id <= ${as_of}`);
-  if (status !== undefined) conditions.push(sql`${as_of === undefined ? now('status') : statusAt(as_of)} = ${status}`);
-  if (agent_id !== undefined)
-    conditions.push(sql`${as_of === undefined ? now('agent_id') : agentAt(as_of)} = ${agent_id}`);
-  const [time, id] = decodeCursor<[string, number]>(list, cursor) ?? [];
-  if (time !== undefined) conditions.push(sql`(submitted_at, id) < (${time}, ${id!})`);
-  const rows = db.all<TaskRow>(
-    sql`SELECT ${columns} FROM tasks WHERE ${and(conditions)} ORDER BY submitted_at DESC, id DESC LIMIT ${limit + 1}`,
-  );
-  return toPage(
-    list,
-    rows.map((row) => asOf(db, placed(row), as_of)!),
-    limit,
-    (row) => [row.task.submitted_at, row.id],
-    ({ task }) => task,
-  );
-});
+export const tasksPage = defineRead(
+  'tasks.page',
+  (db, { limit, cursor, visible, ...filter }: TasksInput): Page<Task> => {
+    const list = ['tasks', filter, ...(visible === undefined ? [] : [visible])];
+    const { as_of, status, agent_id, ...fixed } = filter;
+    const conditions = Object.entries(fixed)
+      .filter(([, value]) => value !== undefined)
+      .map(([column, value]) => sql`${{ text: column, params: [] }} = ${value}`);
+    if (visible !== undefined) {
+      conditions.push(seesOfSession(visible, sql`tasks.session_id`));
+      if (fixed.parent_task_id !== undefined) conditions.push(seesTask(visible, sql`${fixed.parent_task_id}`));
+    }
+    if (as_of !== undefined) conditions.push(sql`id <= ${as_of}`);
+    if (status !== undefined)
+      conditions.push(sql`${as_of === undefined ? now('status') : statusAt(as_of)} = ${status}`);
+    if (agent_id !== undefined)
+      conditions.push(sql`${as_of === undefined ? now('agent_id') : agentAt(as_of)} = ${agent_id}`);
+    const [time, id] = decodeCursor<[string, number]>(list, cursor) ?? [];
+    if (time !== undefined) conditions.push(sql`(submitted_at, id) < (${time}, ${id!})`);
+    const rows = db.all<TaskRow>(
+      sql`SELECT ${columns} FROM tasks WHERE ${and(conditions)} ORDER BY submitted_at DESC, id DESC LIMIT ${limit + 1}`,
+    );
+    return toPage(
+      list,
+      rows.map((row) => asOf(db, placed(row), as_of)!),
+      limit,
+      (row) => [row.task.submitted_at, row.id],
+      ({ task }) => task,
+    );
+  },
+);
 
 const now = (column: string): Sql => ({ text: column, params: [] });
 
@@ -137,26 +152,72 @@ const agentAt = (position: number): Sql =>
           AND type IN ('TaskStarted', 'TaskRetried')
         ORDER BY stream_version DESC LIMIT 1) END`;
 
+/** The session that a task belongs to; `undefined`: there is no such task. */
+export const taskSession = defineRead(
+  'tasks.session',
+  (db, task_id: string): { session_id: string | null } | undefined =>
+    db.one(sql`SELECT session_id FROM tasks WHERE task_id = ${task_id}`),
+);
+
 export interface ClaimInput {
   agent_type?: string;
   agent_id: string;
+  /** Only tasks of sessions that somebody sees. */
+  visible?: Visibility;
 }
 
 /**
  * The task to do next, of the highest priority and among those the oldest: the command that starts it. The first entry of
  * an index, whatever SQLite thinks of others: it runs in the transaction that everybody waits for.
  */
-export const nextTask = defineRead('tasks.next', (db, { agent_type, agent_id }: ClaimInput): TaskCommand | null => {
-  const next = db.one<{ task_id: string }>(
-    agent_type === undefined
-      ? sql`SELECT task_id FROM tasks INDEXED BY idx_tasks_status_priority
-            WHERE status = 'pending' AND open_dependencies = 0 ORDER BY priority, id LIMIT 1`
-      : sql`SELECT task_id FROM tasks INDEXED BY idx_tasks_claimable_type
-            WHERE status = 'pending' AND open_dependencies = 0 AND agent_type = ${agent_type}
-            ORDER BY priority, id LIMIT 1`,
+export const nextTask = defineRead(
+  'tasks.next',
+  (db, { agent_type, agent_id, visible }: ClaimInput): TaskCommand | null => {
+    const next =
+      visible === undefined
+        ? db.one<Next>(claimable(agent_type, sql`1 AS seen`, 1))
+        : nextSeen(db, agent_type, visible);
+    return next === undefined ? null : { type: 'StartTask', task_id: next.task_id, agent_id, open_dependencies: 0 };
+  },
+);
+
+interface Next {
+  task_id: string;
+  seen: number;
+}
+
+const claimable = (agent_type: string | undefined, seen: Sql, limit: number): Sql =>
+  agent_type === undefined
+    ? sql`SELECT task_id, ${seen} FROM tasks INDEXED BY idx_tasks_status_priority
+          WHERE status = 'pending' AND open_dependencies = 0 ORDER BY priority, id LIMIT ${limit}`
+    : sql`SELECT task_id, ${seen} FROM tasks INDEXED BY idx_tasks_claimable_type
+          WHERE status = 'pending' AND open_dependencies = 0 AND agent_type = ${agent_type}
+          ORDER BY priority, id LIMIT ${limit}`;
+
+/** How many tasks of everybody are looked at for one that somebody sees. */
+const LOOKED_AT = 200;
+
+/**
+ * The first of all that somebody sees. Mostly it is among the first of everybody's; where others have a long queue before
+ * it, each session of one's own is asked for its first, so that nobody's queue makes the claims of others slow.
+ */
+function nextSeen(db: Reader, agent_type: string | undefined, visible: Visibility): Next | undefined {
+  const seen = sql`${seesOfSession(visible, sql`tasks.session_id`)} AS seen`;
+  let looked = 0;
+  for (const task of db.iterate<Next>(claimable(agent_type, seen, LOOKED_AT))) {
+    if (task.seen === 1) return task;
+    looked += 1;
+  }
+  if (looked < LOOKED_AT) return undefined;
+  const ofType = agent_type === undefined ? sql`1` : sql`c.agent_type = ${agent_type}`;
+  return db.one<Next>(
+    sql`SELECT t.task_id, 1 AS seen FROM sessions s CROSS JOIN tasks t ON t.id = (
+          SELECT c.id FROM tasks c INDEXED BY idx_tasks_claimable_session
+          WHERE c.session_id = s.session_id AND c.status = 'pending' AND c.open_dependencies = 0 AND ${ofType}
+          ORDER BY c.priority, c.id LIMIT 1)
+        WHERE ${seesSession(visible, 's')} ORDER BY t.priority, t.id LIMIT 1`,
   );
-  return next === undefined ? null : { type: 'StartTask', task_id: next.task_id, agent_id, open_dependencies: 0 };
-});
+}
 
 /** The command that starts one task, which knows whether it can. */
 export const startOf = defineRead(
@@ -207,18 +268,19 @@ export interface ProcedureOutcomes {
   failed: number;
 }
 
-/** For each version of a procedure that tasks went by, how they ended; newest version first. */
+/** For each version of a procedure that tasks went by, of those that somebody sees, how they ended; newest version first. */
 export const procedureOutcomes = defineRead(
   'tasks.procedure-outcomes',
-  (db, { namespace, key }: { namespace: string; key: string }): ProcedureOutcomes[] =>
+  (db, { namespace, key, visible }: { namespace: string; key: string; visible?: Visibility }): ProcedureOutcomes[] =>
     db.all(
       sql`SELECT procedure_version AS version, sum(status = 'completed') AS completed, sum(status = 'failed') AS failed
           FROM tasks WHERE procedure_namespace = ${namespace} AND procedure_key = ${key}
+            AND ${visible === undefined ? sql`1` : seesOfSession(visible, sql`tasks.session_id`)}
           GROUP BY procedure_version ORDER BY procedure_version DESC LIMIT 1000`,
     ),
 );
 
-export const taskReads = [taskAt, tasksPage, nextTask, startOf, staleTasks, endedTasks, procedureOutcomes];
+export const taskReads = [taskAt, taskSession, tasksPage, nextTask, startOf, staleTasks, endedTasks, procedureOutcomes];
 
 const placed = ({ id, position, text }: TaskRow): Placed => ({ id, position, task: JSON.parse(text) as Task });
 

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { ROUTES } from '../../apps/api/http/route-rights.js';
 import { startKeyedServer, type KeyedServer } from '../support/keyed-server.js';
+import { ended } from '../support/operations.js';
 
 /** Whose thing a request is about, as seen by alice's agent. */
 const TARGETS = {
@@ -33,13 +34,20 @@ interface Request {
   path: string;
   body?: unknown;
 }
-type Who = (typeof TARGETS)[Target] & { ns: string; context: string; search: string };
+type Who = (typeof TARGETS)[Target] & {
+  ns: string;
+  context: string;
+  search: string;
+  task: string;
+  agent: string;
+  conflict: string;
+};
 
 /**
  * How each route is asked, and what it asks for: a thing of one's `own` to read or write, what is filtered, or a right by role.
  * A route that is missing here, or in the table of the product, fails.
  */
-type Plan = { needs: 'anybody' | 'own' | 'filtered' | 'documents' | 'tasks' | 'audit' | 'admin' | 'signal' } & (
+type Plan = { needs: 'anybody' | 'own' | 'filtered' | 'documents' | 'audit' | 'admin' | 'signal' } & (
   { ask: (who: Who) => Request } | { path: string; body?: unknown }
 );
 const own = (ask: (who: Who) => Request): Plan => ({ needs: 'own', ask });
@@ -113,17 +121,23 @@ const PLANS: Record<string, Plan> = {
     ask: ({ search }) => ({ path: `/v1/search/${search}/feedback`, body: { result_id: 1, signal: 'click' } }),
   },
 
-  'GET /v1/memories/{namespace}/{key}/outcomes': by('tasks', '/v1/memories/user:alice:notes/note/outcomes'),
-  'POST /v1/memories/{namespace}/{key}/rollback': by('tasks', '/v1/memories/user:alice:notes/note/rollback', {
-    dry_run: true,
-  }),
+  'GET /v1/memories/{namespace}/{key}/outcomes': own(({ ns }) => ({ path: `/v1/memories/${ns}/note/outcomes` })),
+  'GET /v1/memories/{namespace}/{key}/why': own(({ ns }) => ({ path: `/v1/memories/${ns}/note/why` })),
+  'POST /v1/memories/{namespace}/{key}/rollback': own(({ ns }) => ({
+    path: `/v1/memories/${ns}/note/rollback`,
+    body: { dry_run: true },
+  })),
+  'GET /v1/memories/conflicts': by('filtered', '/v1/memories/conflicts?limit=1000'),
+  'GET /v1/memories/conflicts/{id}': own(({ conflict }) => ({ path: `/v1/memories/conflicts/${conflict}` })),
+  // Without its value it is refused: whoever may settle it is told so, and nothing changes.
+  'POST /v1/memories/conflicts/{id}/resolve': own(({ conflict }) => ({
+    path: `/v1/memories/conflicts/${conflict}/resolve`,
+    body: { strategy: 'manual' },
+  })),
   'POST /v1/memories/consolidate': by('admin', '/v1/memories/consolidate', { strategy: 'nonsense' }),
   'POST /v1/memories/summarise': by('admin', '/v1/memories/summarise', { dry_run: 'maybe' }),
   'POST /v1/memories/archive': by('admin', '/v1/memories/archive', { dry_run: 'maybe' }),
   'POST /v1/memories/expire': by('admin', '/v1/memories/expire', { dry_run: 'maybe' }),
-  'GET /v1/memories/conflicts': by('admin', '/v1/memories/conflicts'),
-  'GET /v1/memories/conflicts/{id}': by('admin', '/v1/memories/conflicts/none'),
-  'POST /v1/memories/conflicts/{id}/resolve': by('admin', '/v1/memories/conflicts/none/resolve', { strategy: 'merge' }),
 
   'PUT /v1/documents': by('documents', '/v1/documents', { file_path: 'a.md', content: 'x' }),
   'GET /v1/documents': by('documents', '/v1/documents'),
@@ -135,21 +149,33 @@ const PLANS: Record<string, Plan> = {
   'GET /v1/search/status': by('admin', '/v1/search/status'),
   'POST /v1/search/retry': by('admin', '/v1/search/retry'),
 
-  'POST /v1/tasks': by('tasks', '/v1/tasks', { prompt: 'x', agent_type: 'y' }),
-  'GET /v1/tasks': by('tasks', '/v1/tasks'),
-  'POST /v1/tasks/claim': by('tasks', '/v1/tasks/claim', { agent_id: 'a', agent_type: 'none' }),
-  'GET /v1/tasks/{id}': by('tasks', '/v1/tasks/t-1'),
-  'PUT /v1/tasks/{id}/status': by('tasks', '/v1/tasks/t-1/status', { status: 'cancelled' }),
-  'GET /v1/tasks/{id}/state': by('tasks', '/v1/tasks/t-1/state'),
-  'GET /v1/tasks/{id}/state/{key}': by('tasks', '/v1/tasks/t-1/state/k'),
-  'PUT /v1/tasks/{id}/state/{key}': by('tasks', '/v1/tasks/t-1/state/k', { value: 1 }),
-  'GET /v1/tasks/{id}/checkpoints': by('tasks', '/v1/tasks/t-1/checkpoints'),
-  'GET /v1/tasks/{id}/checkpoints/{iteration}': by('tasks', '/v1/tasks/t-1/checkpoints/1'),
-  'PUT /v1/tasks/{id}/checkpoints/{iteration}': by('tasks', '/v1/tasks/t-1/checkpoints/1', { state: {} }),
-  'POST /v1/agents': by('tasks', '/v1/agents', { agent_id: 'a-2', agent_type: 'x' }),
-  'GET /v1/agents': by('tasks', '/v1/agents'),
-  'GET /v1/agents/{id}': by('tasks', '/v1/agents/a-1'),
-  'PUT /v1/agents/{id}/state': by('tasks', '/v1/agents/a-1/state', { state: 'idle' }),
+  'POST /v1/tasks': own(({ session }) => ({
+    path: '/v1/tasks',
+    body: { session_id: session, prompt: 'x', agent_type: 'y' },
+  })),
+  'GET /v1/tasks': by('filtered', '/v1/tasks?limit=1000'),
+  'POST /v1/tasks/claim': by('filtered', '/v1/tasks/claim', { agent_id: 'a', agent_type: 'none' }),
+  'GET /v1/tasks/{id}': own(({ task }) => ({ path: `/v1/tasks/${task}` })),
+  'PUT /v1/tasks/{id}/status': own(({ task }) => ({
+    path: `/v1/tasks/${task}/status`,
+    body: { status: 'cancelled' },
+  })),
+  'GET /v1/tasks/{id}/state': own(({ task }) => ({ path: `/v1/tasks/${task}/state` })),
+  'GET /v1/tasks/{id}/state/{key}': own(({ task }) => ({ path: `/v1/tasks/${task}/state/k` })),
+  'PUT /v1/tasks/{id}/state/{key}': own(({ task }) => ({ path: `/v1/tasks/${task}/state/k`, body: { value: 1 } })),
+  'GET /v1/tasks/{id}/checkpoints': own(({ task }) => ({ path: `/v1/tasks/${task}/checkpoints` })),
+  'GET /v1/tasks/{id}/checkpoints/{iteration}': own(({ task }) => ({ path: `/v1/tasks/${task}/checkpoints/1` })),
+  'PUT /v1/tasks/{id}/checkpoints/{iteration}': own(({ task }) => ({
+    path: `/v1/tasks/${task}/checkpoints/1`,
+    body: { state: {} },
+  })),
+  'POST /v1/agents': own(({ session }) => ({
+    path: '/v1/agents',
+    body: { session_id: session, name: 'x', state: 'idle' },
+  })),
+  'GET /v1/agents': by('filtered', '/v1/agents?limit=1000'),
+  'GET /v1/agents/{id}': own(({ agent }) => ({ path: `/v1/agents/${agent}` })),
+  'PUT /v1/agents/{id}/state': own(({ agent }) => ({ path: `/v1/agents/${agent}/state`, body: { state: 'working' } })),
 
   'GET /v1/audit/events': by('audit', '/v1/audit/events'),
   'GET /v1/audit/export': by('audit', '/v1/audit/export'),
@@ -162,7 +188,6 @@ const PLANS: Record<string, Plan> = {
   'POST /v1/audit/verify': by('audit', '/v1/audit/verify', {}),
   'GET /v1/audit/feed': by('audit', '/v1/audit/feed?after=-1'),
   'GET /v1/diff': by('audit', '/v1/diff?from=1&to=2'),
-  'GET /v1/memories/{namespace}/{key}/why': by('audit', '/v1/memories/user:alice:notes/note/why'),
 
   'GET /v1/operations': by('admin', '/v1/operations'),
   'GET /v1/operations/{id}': by('admin', '/v1/operations/none'),
@@ -215,7 +240,8 @@ function refusal(route: string, { needs }: Plan, role: Role, target: Target): nu
   if (needs !== 'own') return [403];
   if (KNOWS[role].includes(target)) return undefined;
   // What it was not told of is not there; where it named the owner itself, it hears that it may not.
-  return reads || /sessions\/\{id\}|context/.test(route) || route === 'POST /v1/memories/publish' ? [404] : [403];
+  if (/^POST \/v1\/(tasks|agents)$/.test(route)) return [409];
+  return reads || /\{id\}|context/.test(route) || route === 'POST /v1/memories/publish' ? [404] : [403];
 }
 
 describe('T1 R-A7 Who may do what', () => {
@@ -252,6 +278,17 @@ describe('T1 R-A7 Who may do what', () => {
     return { status: response.status, body: (text === '' ? {} : JSON.parse(text)) as Answer };
   };
 
+  /** What consolidation has found among the memories of somebody. */
+  const conflictOf = async (user: string): Promise<string> => {
+    const asked = { namespace_prefix: `user:${user}`, strategy: 'manual' };
+    const { body: operation } = await as('operator', 'POST', '/v1/memories/consolidate', asked);
+    await ended(server, operation['id'] as string, { authorization: `Bearer ${server.operator}` });
+    const { body } = await as('operator', 'GET', `/v1/memories/conflicts?namespace_prefix=user:${user}&kind=same_key`);
+    return (body['items'] as Answer[]).find(({ members }) => (members as Answer[])[0]!['key'] === 'clash')![
+      'id'
+    ] as string;
+  };
+
   beforeAll(async () => {
     server = await startKeyedServer({ ABATHUR_EXTRACTION: 'off', ABATHUR_RATE_LIMIT: '100000' });
     const projects = { menu: 'read' as const };
@@ -266,19 +303,33 @@ describe('T1 R-A7 Who may do what', () => {
     };
     for (const [target, { user, app, session, canary }] of Object.entries(TARGETS)) {
       const ns = `user:${user}:notes`;
-      whos[target as Target] = { ...TARGETS[target as Target], ns, context: `c-${user}`, search: 'made-up' };
+      const ids = { context: `c-${user}`, task: `t-${user}`, agent: `g-${user}`, conflict: `x-${user}` };
+      whos[target as Target] = { ...TARGETS[target as Target], ns, search: 'made-up', ...ids };
       if (target === 'missing') continue;
       const made = { session_id: session, app_name: app, user_id: user, initial_state: { topic: canary } };
       expect((await as('operator', 'POST', '/v1/sessions', made)).status).toBe(201);
       await as('operator', 'PUT', `/v1/memories/app:${app}:notes/note`, { value: { text: 'a secret note of all' } });
       for (const namespace of [ns, `session:${session}:notes`])
         await as('operator', 'PUT', `/v1/memories/${namespace}/note`, { value: { text: `a secret note ${canary}` } });
+      for (const [namespace, text] of [
+        [ns, `green ${canary}`],
+        [`session:${session}:notes`, `black ${canary}`],
+      ])
+        await as('operator', 'PUT', `/v1/memories/${namespace}/clash`, { value: { text } });
+      const task = { task_id: ids.task, session_id: session, prompt: canary, agent_type: 'y' };
+      expect((await as('operator', 'POST', '/v1/tasks', task)).status).toBe(201);
+      await as('operator', 'PUT', `/v1/tasks/${ids.task}/state/k`, { value: canary });
+      await as('operator', 'PUT', `/v1/tasks/${ids.task}/checkpoints/1`, { state: { canary } });
+      const agent = { agent_id: ids.agent, session_id: session, name: canary, state: 'idle' };
+      expect((await as('operator', 'POST', '/v1/agents', agent)).status).toBe(201);
+      whos[target as Target].conflict = await conflictOf(user);
       const context = await as('operator', 'POST', '/v1/context', { session_id: session, query: 'secret note' });
       whos[target as Target].context = context.body['id'] as string;
       const found = await as('operator', 'POST', '/v1/memories/search', { query: canary });
       whos[target as Target].search = found.body['search_id'] as string;
     }
     await as('operator', 'POST', '/v1/tasks', { task_id: 't-1', prompt: 'CANARYMALLORY CANARYBOB', agent_type: 'y' });
+    await as('operator', 'POST', '/v1/agents', { agent_id: 'g-1', name: 'CANARYMALLORY CANARYBOB', state: 'idle' });
     const document = (await (await fetch(`${server.url}/openapi.json`)).json()) as { paths: Record<string, object> };
     routes = Object.entries(document.paths).flatMap(([path, item]) =>
       Object.keys(item).map((method) => `${method.toUpperCase()} ${path}`),
@@ -341,6 +392,8 @@ describe('T1 R-A7 Who may do what', () => {
       'note?as_of=1',
       'note/history',
       'note/diff?from=1&to=1',
+      'note/why',
+      'note/outcomes',
     ])
       expect(await told(`/v1/memories/user:bob:notes/${path}`, 'user:bob:notes')).toEqual(
         await told(`/v1/memories/user:alice:empty/${path}`, 'user:alice:empty'),
@@ -348,6 +401,53 @@ describe('T1 R-A7 Who may do what', () => {
     expect(await told(`/v1/context/${whos.foreign.context}`, whos.foreign.context)).toEqual(
       await told('/v1/context/none', 'none'),
     );
+    // What is of no session is nobody's who is bound.
+    for (const foreign of ['t-bob', 't-mallory', 't-1'])
+      for (const path of ['', '?as_of=1', '/state', '/state/k', '/checkpoints', '/checkpoints/1'])
+        expect(await told(`/v1/tasks/${foreign}${path}`, foreign)).toEqual(await told(`/v1/tasks/none${path}`, 'none'));
+    for (const foreign of ['g-bob', 'g-mallory', 'g-1'])
+      expect(await told(`/v1/agents/${foreign}`, foreign)).toEqual(await told('/v1/agents/none', 'none'));
+    expect(await told(`/v1/memories/conflicts/${whos.sibling.conflict}`, whos.sibling.conflict)).toEqual(
+      await told('/v1/memories/conflicts/none', 'none'),
+    );
+  });
+
+  it('answers a change of what is not one’s own as one of what is not there', async () => {
+    const told = async (method: string, path: string, body: object, name: string) => {
+      const answer = await as('agent', method, path, body);
+      const { request_id: _, instance: __, ...problem } = answer.body;
+      return { status: answer.status, problem: JSON.parse(JSON.stringify(problem).replaceAll(name, '…')) as unknown };
+    };
+    const changes = (
+      task: string,
+      agent: string,
+      conflict: string,
+      session: string,
+    ): [string, string, object, string][] => [
+      ['PUT', `/v1/tasks/${task}/status`, { status: 'cancelled' }, task],
+      ['PUT', `/v1/tasks/${task}/state/k`, { value: 1 }, task],
+      ['PUT', `/v1/tasks/${task}/checkpoints/1`, { state: {} }, task],
+      ['PUT', `/v1/agents/${agent}/state`, { state: 'idle' }, agent],
+      ['PUT', '/v1/agents/g-alice/state', { state: 'idle', task_id: task }, task],
+      ['POST', `/v1/memories/conflicts/${conflict}/resolve`, { strategy: 'merge' }, conflict],
+      ['POST', '/v1/tasks', { ...work, session_id: session }, session],
+      ['POST', '/v1/tasks', { ...work, parent_task_id: task }, task],
+      ['POST', '/v1/tasks', { ...work, dependencies: ['t-alice', task] }, task],
+      ['POST', '/v1/agents', { name: 'x', session_id: session }, session],
+      ['POST', '/v1/agents', { name: 'x', session_id: 's-alice', task_id: task }, task],
+      ['POST', '/v1/context', { session_id: 's-alice', task_id: task }, task],
+      ['PUT', '/v1/memories/user:alice:notes/refers', { value: {}, task_id: task }, task],
+    ];
+    const work = { prompt: 'x', agent_type: 'y', session_id: 's-alice' };
+    const missing = changes('t-none', 'g-none', 'x-none', 's-none');
+    for (const who of [whos.sibling, whos.foreign]) {
+      const foreign = changes(who.task, who.agent, who.conflict, who.session);
+      for (const [index, change] of foreign.entries()) {
+        const answer = await told(...change);
+        expect([change, answer]).toEqual([change, await told(...missing[index]!)]);
+        expect([404, 409]).toContain(answer.status);
+      }
+    }
   });
 
   it('fills pages and counts with what one may see, and nothing else', async () => {
@@ -356,11 +456,176 @@ describe('T1 R-A7 Who may do what', () => {
     const { body: counts } = await as('agent', 'GET', '/v1/namespaces?limit=1000');
     const names = (counts['items'] as { namespace: string }[]).map(({ namespace }) => namespace).toSorted();
     expect(names).toEqual(['app:cafe:notes', 'session:s-alice:notes', 'user:alice:notes']);
+    const { body: page } = await as('service', 'GET', '/v1/tasks?limit=1');
+    expect(page['items']).toHaveLength(1);
+    const listed = async (role: Role, path: string, id: string) =>
+      ((await as(role, 'GET', path)).body['items'] as Answer[]).map((item) => item[id] as string).toSorted();
+    expect(await listed('agent', '/v1/tasks', 'task_id')).toEqual(['t-alice']);
+    expect(await listed('service', '/v1/tasks', 'task_id')).toEqual(['t-alice', 't-bob']);
+    expect(await listed('stranger', '/v1/tasks?status=pending', 'task_id')).toEqual(['t-mallory']);
+    expect(await listed('agent', '/v1/tasks?session_id=s-bob', 'task_id')).toEqual([]);
+    expect(await listed('agent', '/v1/agents', 'agent_id')).toEqual(['g-alice']);
+    expect(await listed('service', '/v1/agents', 'agent_id')).toEqual(['g-alice', 'g-bob']);
     const { body: sessions } = await as('service', 'GET', '/v1/sessions');
     expect((sessions['items'] as { session_id: string }[]).map(({ session_id }) => session_id).toSorted()).toEqual([
       's-alice',
       's-bob',
     ]);
+  });
+
+  it('takes tasks and agents only in a session, and says so', async () => {
+    for (const role of ['agent', 'service'] as const) {
+      for (const [path, body] of [
+        ['/v1/tasks', { prompt: 'x', agent_type: 'y' }],
+        ['/v1/agents', { name: 'x' }],
+      ] as const) {
+        const { status, body: problem } = await as(role, 'POST', path, body);
+        expect([status, problem['code'], problem['hint']]).toEqual([
+          403,
+          'session-needed',
+          'Name one of your own in session_id.',
+        ]);
+      }
+    }
+  });
+
+  it('lets a task go by and be remembered only where its submitter may read and write', async () => {
+    const submit = (more: object) =>
+      as('agent', 'POST', '/v1/tasks', { prompt: 'x', agent_type: 'y', session_id: 's-alice', ...more });
+    const procedure = (namespace: string) => ({ procedure: { namespace, key: 'note', version: 1 } });
+    const [foreign, missing] = [await submit(procedure('user:bob:notes')), await submit(procedure('user:alice:none'))];
+    expect([foreign.status, foreign.body['code']]).toEqual([409, 'unknown-procedure']);
+    expect(String(foreign.body['detail']).replace('user:bob:notes', '…')).toBe(
+      String(missing.body['detail']).replace('user:alice:none', '…'),
+    );
+    expect((await submit({ outcome_namespace: 'user:bob:outcomes' })).status).toBe(403);
+    expect((await submit({ outcome_namespace: 'app:cafe:outcomes' })).status).toBe(403);
+    const ending = { status: 'completed', ...procedure('user:bob:notes') };
+    expect((await as('agent', 'PUT', '/v1/tasks/t-alice/status', ending)).body['code']).toBe('unknown-procedure');
+  });
+
+  it('tells of a task’s or agent’s id that is taken as of one’s own, whatever is expected of it', async () => {
+    const taken = async (path: string, body: object, id: string) => {
+      const response = await fetch(server.url + path, {
+        method: 'POST',
+        headers: {
+          authorization: `Bearer ${keys.agent}`,
+          'content-type': 'application/json',
+          ...(id.endsWith('bob') && { 'if-match': '"7"' }),
+        },
+        body: JSON.stringify(body),
+      });
+      const { code, detail } = (await response.json()) as Answer;
+      return [response.status, code, String(detail).replace(id, '…')];
+    };
+    const work = { prompt: 'x', agent_type: 'y', session_id: 's-alice' };
+    for (const [path, kind, body] of [
+      ['/v1/tasks', 't', (id: string) => ({ ...work, task_id: id })],
+      ['/v1/agents', 'g', (id: string) => ({ name: 'x', session_id: 's-alice', agent_id: id })],
+    ] as const)
+      expect(await taken(path, body(`${kind}-bob`), `${kind}-bob`)).toEqual(
+        await taken(path, body(`${kind}-alice`), `${kind}-alice`),
+      );
+  });
+
+  it('leaves out of one’s own tasks, agents and contexts what others put there of theirs', async () => {
+    const task = { prompt: 'x', agent_type: 'none', session_id: 's-alice', task_id: 't-linked' };
+    const linked = { parent_task_id: 't-bob', dependencies: ['t-bob', 't-alice'], outcome_namespace: 'user:bob:x' };
+    const procedure = { namespace: 'user:bob:notes', key: 'note', version: 1 };
+    expect((await as('service', 'POST', '/v1/tasks', { ...task, ...linked, procedure })).status).toBe(201);
+    const hidden = { parent_task_id: null, dependencies: ['t-alice'], outcome_namespace: null, procedure: null };
+    expect((await as('agent', 'GET', '/v1/tasks/t-linked')).body).toMatchObject(hidden);
+    expect((await as('service', 'GET', '/v1/tasks/t-linked')).body).toMatchObject({ ...linked, procedure });
+    await as('service', 'PUT', '/v1/agents/g-alice/state', { state: 'working', task_id: 't-bob' });
+    expect((await as('agent', 'GET', '/v1/agents/g-alice')).body).toMatchObject({ task_id: null });
+    for (const path of ['/v1/tasks?parent_task_id=t-bob', '/v1/agents?task_id=t-bob']) {
+      expect((await as('service', 'GET', path)).body['items']).toHaveLength(1);
+      expect((await as('agent', 'GET', path)).body['items']).toEqual([]);
+    }
+    const { body: context } = await as('service', 'POST', '/v1/context', { session_id: 's-alice', task_id: 't-bob' });
+    expect((await as('agent', 'GET', `/v1/context/${context['id']}`)).status).toBe(404);
+    // What was looked for is what the task says.
+    const contexts = async (role: Role) =>
+      ((await as(role, 'GET', '/v1/context?session_id=s-alice')).body['items'] as Answer[]).map(
+        ({ query }) => query as string,
+      );
+    expect(await contexts('service')).toContain('CANARYBOB');
+    expect(await contexts('agent')).not.toContain('CANARYBOB');
+  });
+
+  it('explains a shared memory by what the reader sees, and follows nothing through what he does not', async () => {
+    const note = { namespace: 'app:cafe:why', key: 'note' };
+    const url = `/v1/memories/${note.namespace}/${note.key}`;
+    const value = { text: 'shared' };
+    const said = { value, session_id: 's-bob', task_id: 't-bob' };
+    expect((await as('service', 'PUT', url, said)).status).toBe(201);
+    for (const to of ['user:alice:copies', 'user:bob:copies'])
+      await as('service', 'POST', '/v1/memories/publish', {
+        from_namespace: note.namespace,
+        to_namespace: to,
+        key: note.key,
+      });
+    await as('service', 'POST', '/v1/memories/publish', {
+      from_namespace: 'user:bob:copies',
+      to_namespace: 'app:cafe:again',
+      key: note.key,
+    });
+    const streams = async (role: Role) => {
+      const { body } = await as(role, 'GET', `${url}/why`);
+      return [body['came_from'], body['led_to']].map((links) =>
+        (links as { stream: string }[]).map(({ stream }) => stream),
+      );
+    };
+    expect(await streams('service')).toEqual([
+      ['session:s-bob', 'task:t-bob'],
+      ['memory:user%3Aalice%3Acopies:note', 'memory:user%3Abob%3Acopies:note', 'memory:app%3Acafe%3Aagain:note'],
+    ]);
+    expect(await streams('agent')).toEqual([[], ['memory:user%3Aalice%3Acopies:note']]);
+    const { body } = await as('agent', 'GET', `${url}/why`);
+    expect(body['events']).toMatchObject([{ session_id: null, task_id: null, operation: null, causation_id: null }]);
+    expect(JSON.stringify(body)).not.toContain('bob');
+    const { body: whole } = await as('auditor', 'GET', `${url}/why`);
+    expect(whole['events']).toMatchObject([{ session_id: 's-bob', task_id: 't-bob', operation: expect.any(String) }]);
+  });
+
+  it('counts outcomes of tasks that one sees, and rolls back what one may write', async () => {
+    const url = '/v1/memories/app:cafe:how/brew';
+    await as('service', 'PUT', url, { value: { text: 'slowly' }, memory_type: 'procedural' });
+    const procedure = { namespace: 'app:cafe:how', key: 'brew', version: 1 };
+    for (const session_id of ['s-alice', 's-bob']) {
+      const task = { prompt: 'x', agent_type: 'brewer', session_id, procedure };
+      const { body } = await as('service', 'POST', '/v1/tasks', task);
+      for (const status of ['running', 'completed'])
+        await as('service', 'PUT', `/v1/tasks/${body['task_id']}/status`, { status });
+    }
+    const versions = async (role: Role) => (await as(role, 'GET', `${url}/outcomes`)).body['versions'] as unknown;
+    expect(await versions('agent')).toMatchObject([{ version: 1, completed: 1 }]);
+    expect(await versions('service')).toMatchObject([{ version: 1, completed: 2 }]);
+    expect((await as('agent', 'POST', `${url}/rollback`, { dry_run: true })).status).toBe(403);
+    expect((await as('service', 'POST', `${url}/rollback`, { dry_run: true })).body['versions']).toEqual(
+      await versions('service'),
+    );
+  });
+
+  it('shows a conflict to who sees all of it, and has it settled by who may write all of it', async () => {
+    const ids = async (role: Role) =>
+      ((await as(role, 'GET', '/v1/memories/conflicts?limit=1000')).body['items'] as Answer[])
+        .flatMap(({ members }) => (members as Answer[]).map(({ namespace }) => namespace as string))
+        .filter((namespace) => namespace.startsWith('user:'));
+    expect(new Set(await ids('agent'))).toEqual(new Set(['user:alice:notes']));
+    expect(new Set(await ids('service'))).toEqual(new Set(['user:alice:notes', 'user:bob:notes']));
+    const { body: page } = await as('agent', 'GET', '/v1/memories/conflicts?limit=1&kind=same_key');
+    expect(page['items']).toHaveLength(1);
+    // A memory of the app is in the other one: an agent reads it, a service writes it.
+    const { body: all } = await as('agent', 'GET', '/v1/memories/conflicts?kind=same_key&limit=1000');
+    const { id } = (all['items'] as Answer[]).find((one) => one['id'] !== whos.own.conflict)!;
+    const keep = { strategy: 'keep_all' };
+    expect((await as('agent', 'POST', `/v1/memories/conflicts/${id}/resolve`, keep)).status).toBe(403);
+    expect((await as('service', 'POST', `/v1/memories/conflicts/${id}/resolve`, keep)).status).toBe(200);
+    const resolve = `/v1/memories/conflicts/${whos.own.conflict}/resolve`;
+    expect((await as('auditor', 'POST', resolve, { strategy: 'last_write_wins' })).status).toBe(403);
+    const { status, body } = await as('agent', 'POST', resolve, { strategy: 'last_write_wins' });
+    expect([status, body['status']]).toEqual([200, 'resolved']);
   });
 
   it('is asked of each part of a batch and of each line of an import', async () => {

@@ -52,6 +52,18 @@ describe('R-S5 Each index serves a query of the product:', () => {
   const tasks = (filter: object): unknown => read('tasks.page', { ...page, ...filter });
   const agents = (filter: object): unknown => read('agents.page', { ...page, ...filter });
   const claim = (agent_type?: string) => execute(chooseStep(task, nextTask, { agent_id: 'a', agent_type }));
+  /** Of somebody before whose task others have a long queue. */
+  const claimBehindOthers = async (): Promise<void> => {
+    const steps = Array.from({ length: 1_001 }, (_, n) =>
+      decideStep(task, { type: 'SubmitTask', ...aSubmission, task_id: `queued-${n}`, session_id: null }),
+    );
+    await log.execute({ caller: caller(), steps });
+    const { app_name: app, user_id } = house.db.one<{ app_name: string; user_id: string }>(
+      sql`SELECT app_name, user_id FROM sessions WHERE session_id = ${living()}`,
+    )!;
+    const visible = { app, users: [user_id], projects: [] };
+    await execute(chooseStep(task, nextTask, { agent_id: 'a', agent_type: 'queued', visible }));
+  };
   const aTask = (status: string): string =>
     house.db.one<{ task_id: string }>(sql`SELECT task_id FROM tasks WHERE status = ${status}`)!.task_id;
   const aWaitingTask = (): string =>
@@ -156,6 +168,7 @@ describe('R-S5 Each index serves a query of the product:', () => {
       execute(decideStep(document, { type: 'RemoveDocument', file_path: aDocument() })),
     idx_tasks_status_priority: () => claim(),
     idx_tasks_claimable_type: () => claim('coder'),
+    idx_tasks_claimable_session: () => claimBehindOthers(),
     idx_tasks_running_timeout: () => staleTasks.run(db, { now, limit: 10 }),
     idx_tasks_submitted_at: () => tasks({}),
     idx_tasks_status_submitted: () => tasks({ status: 'completed' }),
@@ -173,9 +186,9 @@ describe('R-S5 Each index serves a query of the product:', () => {
     idx_state_task_key: () => read('task-state.page', { task_id: aTask('pending'), ...page }),
     idx_operations_kind: () => read('operations.page', { kind: 'documents.sync', uptime: 1, ...page }),
     idx_operations_running: () => log.chore('tidy-operations', { time: now, uptime: 1 }),
-    idx_provenance_stream: () => read('audit.why', { stream: 'memory:user%3Aalice:tea' }),
-    idx_provenance_source_stream: () => read('audit.why', { stream: 'memory:session%3As1:tea' }),
-    idx_provenance_source_position: () => read('audit.why', { stream: 'memory:session%3As1:tea' }),
+    idx_provenance_stream: () => read('memories.why', { namespace: 'user:alice', key: 'tea' }),
+    idx_provenance_source_stream: () => read('memories.why', { namespace: 'session:s1', key: 'tea' }),
+    idx_provenance_source_position: () => read('memories.why', { namespace: 'session:s1', key: 'tea' }),
     idx_metrics_name_timestamp: () => log.chore('catch-up', 'activity'),
     idx_search_entries_subject: () => log.chore('catch-up', 'search'),
     idx_embeddings_model_hash: () => embed(1),
@@ -209,6 +222,18 @@ describe('R-S5 Each index serves a query of the product:', () => {
 
 const embedder = new LocalEmbedder();
 const now = '2026-01-02T03:04:05.678Z';
+const aSubmission = {
+  prompt: 'x',
+  agent_type: 'queued',
+  priority: 5,
+  input_data: {},
+  max_retries: 0,
+  max_execution_timeout_seconds: 60,
+  parent_task_id: null,
+  dependencies: [],
+  procedure: null,
+  outcome_namespace: null,
+};
 
 const appendTo = (session_id: string): Step => {
   const content = { text: 'hello' };

@@ -3,8 +3,9 @@ import { judge, visibleTo, type Bound, type Scope } from '#access';
 import { decideStep, type Step } from '#audit-log';
 import { reads } from '#assembly';
 import type { Visibility } from '#kernel';
-import { memory } from '#memories';
+import { conflict, memory } from '#memories';
 import { session } from '#sessions';
+import { agent, task } from '#work';
 import { caller, catchUp, openTestHouse, type TestHouse } from '../support/house.js';
 
 const APPS = ['shop', 'bank'];
@@ -47,6 +48,35 @@ const PRINCIPALS: [string, Bound][] = [
   ['somebody of no users', { role: 'service', app: 'shop', users: [], projects: {} }],
 ];
 
+/** Of each session one task of each type and one agent, and one that is of none; the later, the more urgent. */
+const owners: (string | null)[] = [null, ...sessions.map(({ session_id }) => session_id)];
+const procedure = { namespace: 'app:shop', key: 'k', version: 1 };
+const taskOf = (session_id: string | null, index: number) => ({
+  task_id: `task-${session_id}`,
+  session_id,
+  prompt: 'canary',
+  agent_type: index % 2 === 0 ? 'even' : 'odd',
+  priority: 10 - Math.floor(index / 4),
+  input_data: {},
+  max_retries: 0,
+  max_execution_timeout_seconds: 60,
+  parent_task_id: null,
+  dependencies: [],
+  procedure,
+  outcome_namespace: null,
+});
+const tasks = owners.map(taskOf);
+const agentOf = (session_id: string | null) => ({
+  agent_id: `agent-${session_id}`,
+  session_id,
+  name: 'canary',
+  specialization: null,
+  model: null,
+  state: 'idle' as const,
+  task_id: null,
+  resource_usage: {},
+});
+
 describe('T1, T2 What somebody sees', () => {
   let house: TestHouse;
   beforeAll(async () => {
@@ -55,6 +85,22 @@ describe('T1, T2 What somebody sees', () => {
       ...sessions.map((about) => decideStep(session, { type: 'CreateSession', ...about, metadata: {}, state: {} })),
       ...namespaces.map((namespace) =>
         decideStep(memory, { type: 'WriteMemory', mode: 'put', namespace, key: 'k', value: { text: 'canary' } }),
+      ),
+      ...tasks.map((about) => decideStep(task, { type: 'SubmitTask', ...about })),
+      ...owners.map((session_id) => decideStep(agent, { type: 'RegisterAgent', ...agentOf(session_id) })),
+      ...namespaces.map((namespace, index) =>
+        decideStep(conflict, {
+          type: 'ReportConflict',
+          conflict_id: `conflict-${index}`,
+          kind: 'same_key',
+          namespace,
+          members: [namespace, namespaces[(index + 1) % namespaces.length]!].map((member) => ({
+            namespace: member,
+            key: 'k',
+            version: 1,
+          })),
+          reason: 'canary',
+        }),
       ),
     ];
     await house.log.execute({ caller: caller(), steps });
@@ -114,6 +160,47 @@ describe('T1, T2 What somebody sees', () => {
       );
     });
 
+    const ofSession = (id: string | null): boolean => id !== null && allowed(`session:${id}`);
+    const listed = (name: string): { session_id: string }[] =>
+      (read(name, { visible: visibleTo(who), limit: 1000 }) as { items: { session_id: string }[] }).items;
+
+    it.each(['tasks.page', 'agents.page'])('%s shows exactly what is of those sessions', (name) => {
+      expect(
+        listed(name)
+          .map(({ session_id }) => session_id)
+          .sort(),
+      ).toEqual(owners.filter(ofSession).sort());
+    });
+
+    it('a claim is given the first of what is of those sessions, also of one type', () => {
+      const order = tasks
+        .map((about, index) => ({ ...about, index }))
+        .filter(({ session_id }) => ofSession(session_id))
+        .toSorted((a, b) => a.priority - b.priority || a.index - b.index);
+      for (const agent_type of [undefined, 'even', 'odd', 'none']) {
+        const next = read('tasks.next', { agent_id: 'a', agent_type, visible: visibleTo(who) });
+        const first = order.find((one) => agent_type === undefined || one.agent_type === agent_type);
+        expect((next as { task_id: string } | null)?.task_id).toBe(first?.task_id);
+      }
+    });
+
+    it('outcomes count what is of those sessions', () => {
+      const { namespace, key } = procedure;
+      const counted = read('tasks.procedure-outcomes', { namespace, key, visible: visibleTo(who) }) as unknown[];
+      expect(counted).toHaveLength(owners.some(ofSession) ? 1 : 0);
+    });
+
+    it('conflicts are exactly those of which all is seen', () => {
+      const shown = (read('conflicts.page', { visible: visibleTo(who), limit: 1000 }) as { items: { id: string }[] })
+        .items;
+      const next = (index: number): string => namespaces[(index + 1) % namespaces.length]!;
+      expect(shown.map(({ id }) => id).sort()).toEqual(
+        namespaces
+          .flatMap((namespace, index) => (allowed(namespace) && allowed(next(index)) ? [`conflict-${index}`] : []))
+          .sort(),
+      );
+    });
+
     it('pages are full: the condition is part of the question', () => {
       const sizes: number[] = [];
       let cursor: string | null | undefined;
@@ -130,12 +217,34 @@ describe('T1, T2 What somebody sees', () => {
     });
   });
 
+  it('a claim is given the first of its own also behind a long queue of others', async () => {
+    const [, who] = PRINCIPALS[1]!;
+    const claimed = (): string | undefined =>
+      (read('tasks.next', { agent_id: 'a', agent_type: 'even', visible: visibleTo(who) }) as { task_id: string } | null)
+        ?.task_id;
+    const before = claimed();
+    expect(before).toBeDefined();
+    const queue = Array.from({ length: 1_500 }, (_, n) => ({
+      ...taskOf('bank-bob-null', 0),
+      task_id: `queued-${n}`,
+      priority: 1,
+    }));
+    await house.log.execute({
+      caller: caller(),
+      steps: queue.map((about) => decideStep(task, { type: 'SubmitTask', ...about })),
+    });
+    expect(claimed()).toBe(before);
+    expect(
+      read('tasks.next', { agent_id: 'a', agent_type: 'none', visible: visibleTo(who) }) as object | null,
+    ).toBeNull();
+  });
+
   it('a cursor of one is refused to another, and whoever is bound to nothing sees all', () => {
-    const [[, agent], , , [, service]] = PRINCIPALS as [[string, Bound], unknown, unknown, [string, Bound]];
+    const [[, alone], , , [, service]] = PRINCIPALS as [[string, Bound], unknown, unknown, [string, Bound]];
     const { next_cursor: cursor } = read('memories.page', { visible: visibleTo(service), now, limit: 1 }) as {
       next_cursor: string;
     };
-    expect(() => read('memories.page', { visible: visibleTo(agent), now, limit: 1, cursor })).toThrow(/cursor/);
+    expect(() => read('memories.page', { visible: visibleTo(alone), now, limit: 1, cursor })).toThrow(/cursor/);
     for (const [, ask] of ways) expect(places(ask(undefined))).toEqual([...namespaces].sort());
   });
 });

@@ -9,9 +9,9 @@ export interface EndedOperation {
 }
 
 /** An operation once it has ended. */
-export async function ended({ url }: Pick<TestServer, 'url'>, id: string): Promise<EndedOperation> {
+export async function ended({ url }: Pick<TestServer, 'url'>, id: string, headers = {}): Promise<EndedOperation> {
   const look = async (): Promise<EndedOperation | undefined> => {
-    const response = await fetch(`${url}/v1/operations/${id}`);
+    const response = await fetch(`${url}/v1/operations/${id}`, { headers });
     const operation = (await response.json()) as EndedOperation;
     return operation.status === 'running' ? undefined : operation;
   };

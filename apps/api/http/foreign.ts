@@ -2,77 +2,88 @@ import type { FastifyInstance } from 'fastify';
 import { judge, type Principal, type Scope } from '#access';
 import type { Owners } from './route-rights.js';
 
-/** Fields of a memory that say from or into which others it was made. */
-const ADDRESSES = ['published_from', 'consolidated_from', 'consolidated_into'];
+type Naming = 'address' | 'namespace' | 'session' | 'task';
+
+/** By a field that nothing else has: which fields of memories, tasks and agents name others, and what. */
+const NAMING: Record<string, Record<string, Naming>> = {
+  memory_type: {
+    published_from: 'address',
+    consolidated_from: 'address',
+    consolidated_into: 'address',
+    session_id: 'session',
+    task_id: 'task',
+  },
+  open_dependencies: {
+    parent_task_id: 'task',
+    dependencies: 'task',
+    procedure: 'address',
+    outcome_namespace: 'namespace',
+  },
+  spawned_at: { task_id: 'task' },
+};
+const MARKS = Object.keys(NAMING);
+
 /** What clients have written themselves: whatever its fields are called, it is given back as it was. */
-const CONTENT = ['value', 'metadata', 'content', 'state', 'state_delta'];
+const CONTENT = ['value', 'metadata', 'content', 'state', 'state_delta', 'input_data', 'result_data', 'resource_usage'];
 
 /**
- * Takes out of answers where a memory came from, where it went to and in which session it was written, as far as whoever
- * asks has no right to know of it: what an app shares may have been made of what a session alone knew.
+ * Takes out of answers where a memory came from, where it went to and in which session or task it was written, and which
+ * others a task or agent names, as far as whoever asks has no right to know of it: what an app shares may have been made of
+ * what a session alone knew.
  */
-export function hideForeign(server: FastifyInstance, owners: Pick<Owners, 'session'>): void {
+export function hideForeign(server: FastifyInstance, owners: Sighted): void {
   server.addHook('preSerialization', async ({ holder }, _, payload) => {
     if (holder === undefined || isUnbound(holder.principal)) return payload;
     return new Sight(holder.principal, owners).shown(payload);
   });
 }
 
+type Sighted = Pick<Owners, 'session' | 'task'>;
+
 const isUnbound = ({ role }: Principal): boolean => role === 'operator' || role === 'auditor';
 
 /** What somebody may know of, for one answer. */
 class Sight {
-  private readonly sessions = new Map<string, boolean>();
+  private readonly known = new Map<string, boolean>();
 
   constructor(
     private readonly who: Principal,
-    private readonly owners: Pick<Owners, 'session'>,
+    private readonly owners: Sighted,
   ) {}
 
   shown(value: unknown): unknown {
     if (Array.isArray(value)) return value.map((item) => this.shown(item));
     if (typeof value !== 'object' || value === null || Object.getPrototypeOf(value) !== Object.prototype) return value;
-    const isMemory = 'memory_type' in value;
+    const mark = MARKS.find((field) => field in value);
+    const naming = mark === undefined ? undefined : NAMING[mark]!;
     return Object.fromEntries(
-      Object.entries(value).map(([name, inner]) => [
-        name,
-        isMemory ? this.ofMemory(name, inner) : this.of(name, inner),
-      ]),
+      Object.entries(value).map(([name, inner]) => {
+        const what = naming?.[name];
+        if (what !== undefined) return [name, this.named(what, inner)];
+        return [name, CONTENT.includes(name) ? inner : this.shown(inner)];
+      }),
     );
   }
 
-  private of(name: string, inner: unknown): unknown {
-    return CONTENT.includes(name) ? inner : this.shown(inner);
+  /** One that is named, or several of them. */
+  private named(what: Naming, named: unknown): unknown {
+    if (Array.isArray(named)) return named.filter((one) => this.named(what, one) !== null);
+    if (named === null || named === undefined) return named;
+    const text = what === 'address' ? (named as { namespace: string }).namespace : (named as string);
+    const id = `${what} ${text}`;
+    const seen = this.known.get(id) ?? this.may(this.scopeOf(what, text));
+    this.known.set(id, seen);
+    return seen ? named : null;
   }
 
-  private ofMemory(name: string, inner: unknown): unknown {
-    if (ADDRESSES.includes(name)) return this.address(inner);
-    if (name === 'session_id') return typeof inner === 'string' && this.session(inner) ? inner : null;
-    // Nobody who is bound can say that a memory is of a task: it was somebody else.
-    if (name === 'task_id') return null;
-    return this.of(name, inner);
+  private scopeOf(what: Naming, text: string): Scope | undefined {
+    if (what === 'session' || what === 'task') return this.owners[what](text);
+    const [kind, name = ''] = text.split(':');
+    return kind === 'session' ? this.owners.session(name) : scopeOf(kind, name);
   }
 
-  /** One address, or several of them. */
-  private address(address: unknown): unknown {
-    if (Array.isArray(address)) return address.filter((one) => this.address(one) !== null);
-    const [kind, name = ''] = String((address as { namespace?: string } | null)?.namespace).split(':');
-    if (kind === 'session') return this.session(name) ? address : null;
-    const scope = scopeOf(kind, name);
-    return scope !== undefined && this.may(scope) ? address : null;
-  }
-
-  private session(id: string): boolean {
-    let seen = this.sessions.get(id);
-    if (seen === undefined) {
-      const scope = this.owners.session(id);
-      this.sessions.set(id, (seen = scope !== undefined && this.may(scope)));
-    }
-    return seen;
-  }
-
-  private may(scope: Scope): boolean {
-    return judge(this.who, 'read', scope).allowed;
+  private may(scope: Scope | undefined): boolean {
+    return scope !== undefined && judge(this.who, 'read', scope).allowed;
   }
 }
 

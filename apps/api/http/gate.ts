@@ -1,8 +1,10 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { judge, type KeyHolder, type Principal, type Scope } from '#access';
 import { DomainError } from '#kernel';
-import { contextSession, type House } from '#assembly';
+import { contextOwners, type House } from '#assembly';
+import { conflictNamespaces } from '#memories';
 import { sessionOwners } from '#sessions';
+import { agentSession, taskSession } from '#work';
 import {
   asksForQuarantined,
   ROUTES,
@@ -30,17 +32,21 @@ const ENDLESS = 'GET /v1/audit/feed';
  */
 export class Gate {
   private readonly on: boolean;
-  /** Whose sessions and contexts are. */
+  /** Whose sessions are, and what belongs to them. */
   readonly owners: Owners;
 
   constructor(private readonly house: Pick<House, 'config' | 'keys' | 'reads'>) {
     this.on = house.config.ABATHUR_AUTH === 'keys';
+    const { reads } = house;
+    const session: Owners['session'] = (id) => scopeOf(reads.point(sessionOwners, id));
+    const ofSession = (found: { session_id: string | null } | undefined): Scope | undefined =>
+      found?.session_id === null ? { kind: 'tasks' } : found && session(found.session_id);
     this.owners = {
-      session: (id) => scopeOf(house.reads.point(sessionOwners, id)),
-      sessionOfContext: (id) => {
-        const session_id = house.reads.point(contextSession, id);
-        return session_id === null ? undefined : scopeOf(house.reads.point(sessionOwners, session_id));
-      },
+      session,
+      task: (id) => ofSession(reads.point(taskSession, id)),
+      agent: (id) => ofSession(reads.point(agentSession, id)),
+      context: (id) => reads.point(contextOwners, id),
+      conflict: (id) => reads.point(conflictNamespaces, id),
     };
   }
 

@@ -1,5 +1,5 @@
 import type { Right, Scope } from '#access';
-import { conflict, invalid, namespace as checkedNamespace, notFound, type DomainError } from '#kernel';
+import { conflict, DomainError, invalid, namespace as checkedNamespace, notFound } from '#kernel';
 
 /** Something that a request is about, with whose it is. */
 export interface Demand {
@@ -13,8 +13,14 @@ export interface Demand {
 /** What may be looked up to say whose a thing is. */
 export interface Owners {
   session(id: string): Extract<Scope, { kind: 'session' }> | undefined;
-  /** The session that a recorded context is of. */
-  sessionOfContext(id: string): Extract<Scope, { kind: 'session' }> | undefined;
+  /** A task is its session's. */
+  task(id: string): Scope | undefined;
+  /** So is an agent. */
+  agent(id: string): Scope | undefined;
+  /** What a recorded context is of. */
+  context(id: string): { session_id: string; task_id: string | null } | undefined;
+  /** The namespaces that a conflict names; none where there is no such conflict. */
+  conflict(id: string): string[];
 }
 
 /** A request whose form has been checked. */
@@ -29,7 +35,7 @@ export interface RouteRight {
    * `anybody`: no key is asked for. `clients`: every role, as far as the demands go. Otherwise whoever the table of rights lets
    * read or write things of this kind.
    */
-  of: 'anybody' | 'clients' | 'documents' | 'tasks' | 'audit' | 'admin';
+  of: 'anybody' | 'clients' | 'documents' | 'audit' | 'admin';
   right: Right;
   demands?: (asked: Asked, owners: Owners) => Demand[];
 }
@@ -42,9 +48,10 @@ const writes = (of: RouteRight['of'], demands?: Demands): RouteRight => ({ of, r
 /** What is listed and found is filtered where it is read, see `Caller.visible`. */
 const filtered = reads('clients');
 
-const sessionBy =
-  (name: string, right: Right): Demands =>
-  ({ params }, owners) => [{ right, scope: owners.session(params[name]!), absent: notFound('session', params[name]!) }];
+/** The one that the path names. */
+const one =
+  (kind: 'session' | 'task' | 'agent', right: Right): Demands =>
+  ({ params }, owners) => [{ right, scope: owners[kind](params['id']!), absent: notFound(kind, params['id']!) }];
 
 /** Keys of state that are shared with others need the right to write there. */
 function sharedKeys(keys: string[], scope: Scope | undefined): Demand[] {
@@ -58,6 +65,7 @@ function sharedKeys(keys: string[], scope: Scope | undefined): Demand[] {
   ];
 }
 
+const read = (scope: Scope | undefined): Demand => ({ right: 'read', scope });
 const write = (scope: Scope | undefined): Demand => ({ right: 'write', scope });
 const keysOf = (delta: unknown): string[] => Object.keys((delta ?? {}) as object);
 
@@ -79,13 +87,13 @@ function freeId(id: unknown, owners: Owners): Demand[] {
 }
 
 const fork: Demands = (asked, owners) => [
-  ...sessionBy('id', 'write')(asked, owners),
+  ...one('session', 'write')(asked, owners),
   ...freeId((asked.body as Record<string, unknown> | undefined)?.['session_id'], owners),
 ];
 
 const appendEvents: Demands = (asked, owners) => {
   const events = (asked.body['events'] ?? [asked.body]) as { state_delta?: object }[];
-  const [session] = sessionBy('id', 'write')(asked, owners) as [Demand];
+  const [session] = one('session', 'write')(asked, owners) as [Demand];
   return [
     session,
     ...sharedKeys(
@@ -96,7 +104,7 @@ const appendEvents: Demands = (asked, owners) => {
 };
 
 const setState: Demands = (asked, owners) => {
-  const [session] = sessionBy('id', 'write')(asked, owners) as [Demand];
+  const [session] = one('session', 'write')(asked, owners) as [Demand];
   return [session, ...sharedKeys([asked.params['key']!], session.scope)];
 };
 
@@ -117,19 +125,22 @@ function inNamespace(right: Right, text: unknown, owners: Owners, absent?: Domai
   return owner === undefined ? [] : [{ right, scope: owner.scope, absent }];
 }
 
-/** What a memory says it belongs to: a session or task of somebody else is as good as none. */
-function references({ session_id, task_id }: { session_id?: unknown; task_id?: unknown }, owners: Owners): Demand[] {
-  const unknown = (kind: string, id: string): DomainError =>
-    conflict(`unknown-${kind}`, `There is no ${kind} ${id} to refer to.`);
-  return [
-    ...(typeof session_id === 'string'
-      ? [{ right: 'write' as const, scope: owners.session(session_id), absent: unknown('session', session_id) }]
-      : []),
-    ...(typeof task_id === 'string'
-      ? [{ right: 'write' as const, scope: { kind: 'tasks' as const }, absent: unknown('task', task_id) }]
-      : []),
-  ];
-}
+/** What something says it belongs to: a session or task of somebody else is as good as none. */
+const references = ({ session_id, task_id }: { session_id?: unknown; task_id?: unknown }, owners: Owners): Demand[] => [
+  ...reference('session', session_id, owners),
+  ...reference('task', task_id, owners),
+];
+
+const reference = (kind: 'session' | 'task', id: unknown, owners: Owners): Demand[] =>
+  typeof id === 'string'
+    ? [
+        {
+          right: 'write',
+          scope: owners[kind](id),
+          absent: conflict(`unknown-${kind}`, `There is no ${kind} ${id} to refer to.`),
+        },
+      ]
+    : [];
 
 /** A memory that is written, wherever the request names it: for a body, a part of a batch, or a line of an import. */
 export const writtenMemory = (memory: Record<string, unknown>, owners: Owners): Demand[] => [
@@ -183,11 +194,83 @@ const synthesize: Demands = ({ body }, owners) => {
   const { session_id, task_id } = body as { session_id: string; task_id?: string };
   return [
     { right: 'write', scope: owners.session(session_id), absent: notFound('session', session_id) },
-    ...(task_id === undefined
-      ? []
-      : [{ right: 'read' as const, scope: { kind: 'tasks' as const }, absent: notFound('task', task_id) }]),
+    ...(task_id === undefined ? [] : [{ ...read(owners.task(task_id)), absent: notFound('task', task_id) }]),
   ];
 };
+
+/** An id that a new thing is to have: whose it is already if it is taken, is told in the words of one's own. */
+const taken = (kind: 'task' | 'agent', id: unknown, owners: Owners): Demand[] => {
+  const scope = typeof id === 'string' ? owners[kind](id) : undefined;
+  const name = kind === 'task' ? 'Task' : 'Agent';
+  return scope === undefined
+    ? []
+    : [{ ...read(scope), absent: conflict(`${kind}-exists`, `${name} ${String(id)} exists already.`) }];
+};
+
+/** A task or agent belongs to its session; of none it is for operators alone. */
+const inSession = (kind: 'task' | 'agent', session_id: unknown, owners: Owners): Demand[] =>
+  typeof session_id === 'string'
+    ? reference('session', session_id, owners)
+    : [
+        {
+          ...write({ kind: 'tasks' }),
+          absent: new DomainError('forbidden', 'session-needed', `With this key ${kind}s belong to a session.`, {
+            hint: 'Name one of your own in session_id.',
+          }),
+        },
+      ];
+
+const procedureOf = (procedure: unknown, owners: Owners): Demand[] => {
+  const { namespace, key, version } = (procedure ?? {}) as Record<string, unknown>;
+  const name = `${String(namespace)}/${String(key)} version ${String(version)}`;
+  const absent = conflict('unknown-procedure', `There is no ${name} to go by.`);
+  return procedure === undefined ? [] : inNamespace('read', namespace, owners, absent);
+};
+
+const submitTask: Demands = ({ body }, owners) => {
+  const { task_id, session_id, parent_task_id, dependencies = [], procedure, outcome_namespace } = body;
+  return [
+    ...taken('task', task_id, owners),
+    ...inSession('task', session_id, owners),
+    // That it names itself is told by the rules.
+    ...[parent_task_id, ...(dependencies as unknown[])]
+      .filter((id) => id !== task_id)
+      .flatMap((id) => reference('task', id, owners)),
+    ...procedureOf(procedure, owners),
+    ...(outcome_namespace === undefined ? [] : inNamespace('write', outcome_namespace, owners)),
+  ];
+};
+
+const changeTask: Demands = (asked, owners) => [
+  ...one('task', 'write')(asked, owners),
+  ...procedureOf(asked.body['procedure'], owners),
+];
+
+const registerAgent: Demands = ({ body }, owners) => [
+  ...taken('agent', body['agent_id'], owners),
+  ...inSession('agent', body['session_id'], owners),
+  ...reference('task', body['task_id'], owners),
+];
+
+const changeAgent: Demands = (asked, owners) => [
+  ...one('agent', 'write')(asked, owners),
+  ...reference('task', asked.body['task_id'], owners),
+];
+
+/** A conflict is shown to who sees all of it, and settled by who may write all of it. */
+const readConflict: Demands = ({ params }, owners) => {
+  const absent = notFound('conflict', params['id']!);
+  const scopes = scopesOfConflict(params['id']!, owners);
+  return (scopes.length === 0 ? [undefined] : scopes).map((scope) => ({ ...read(scope), absent }));
+};
+
+const resolveConflict: Demands = (asked, owners) => [
+  ...readConflict(asked, owners),
+  ...scopesOfConflict(asked.params['id']!, owners).map(write),
+];
+
+const scopesOfConflict = (id: string, owners: Owners): (Scope | undefined)[] =>
+  owners.conflict(id).map((namespace) => ownerOf(namespace, owners)?.scope);
 
 const contextsOfSession: Demands = ({ query }, owners) => {
   const session_id = query['session_id'] as string | undefined;
@@ -195,9 +278,15 @@ const contextsOfSession: Demands = ({ query }, owners) => {
   return [{ right: 'read', scope: owners.session(session_id), absent: notFound('session', session_id) }];
 };
 
-const recordedContext: Demands = ({ params }, owners) => [
-  { right: 'read', scope: owners.sessionOfContext(params['id']!), absent: notFound('context', params['id']!) },
-];
+/** It shows its session and its task. */
+const recordedContext: Demands = ({ params }, owners) => {
+  const absent = notFound('context', params['id']!);
+  const { session_id, task_id = null } = owners.context(params['id']!) ?? {};
+  return [
+    { ...read(session_id === undefined ? undefined : owners.session(session_id)), absent },
+    ...(task_id === null ? [] : [{ ...read(owners.task(task_id)), absent }]),
+  ];
+};
 
 /** What is in quarantine is shown to whoever looks into it, and to no agent. */
 export function asksForQuarantined({ query, body }: Asked): boolean {
@@ -224,14 +313,14 @@ export const ROUTES: Record<string, RouteRight> = {
 
   'POST /v1/sessions': writes('clients', openSession),
   'GET /v1/sessions': filtered,
-  'GET /v1/sessions/:id': reads('clients', sessionBy('id', 'read')),
-  'DELETE /v1/sessions/:id': writes('clients', sessionBy('id', 'write')),
+  'GET /v1/sessions/:id': reads('clients', one('session', 'read')),
+  'DELETE /v1/sessions/:id': writes('clients', one('session', 'write')),
   'POST /v1/sessions/:id/events': writes('clients', appendEvents),
-  'GET /v1/sessions/:id/events': reads('clients', sessionBy('id', 'read')),
+  'GET /v1/sessions/:id/events': reads('clients', one('session', 'read')),
   'POST /v1/sessions/:id/events/batch': writes('clients', appendEvents),
-  'PUT /v1/sessions/:id/status': writes('clients', sessionBy('id', 'write')),
-  'GET /v1/sessions/:id/state': reads('clients', sessionBy('id', 'read')),
-  'GET /v1/sessions/:id/state/:key': reads('clients', sessionBy('id', 'read')),
+  'PUT /v1/sessions/:id/status': writes('clients', one('session', 'write')),
+  'GET /v1/sessions/:id/state': reads('clients', one('session', 'read')),
+  'GET /v1/sessions/:id/state/:key': reads('clients', one('session', 'read')),
   'PUT /v1/sessions/:id/state/:key': writes('clients', setState),
   'POST /v1/sessions/:id/fork': writes('clients', fork),
 
@@ -252,17 +341,18 @@ export const ROUTES: Record<string, RouteRight> = {
   'POST /v1/memories/:namespace/:key/archive': writes('clients', writeMemory),
   'POST /v1/memories/:namespace/:key/refine': writes('clients', refine),
   'GET /v1/namespaces': filtered,
-  // Tasks of everybody are counted here.
-  'GET /v1/memories/:namespace/:key/outcomes': reads('tasks'),
-  'POST /v1/memories/:namespace/:key/rollback': writes('tasks'),
+  // Counted are tasks that the caller sees.
+  'GET /v1/memories/:namespace/:key/outcomes': reads('clients', readMemory),
+  'POST /v1/memories/:namespace/:key/rollback': writes('clients', writeMemory),
+  'GET /v1/memories/:namespace/:key/why': reads('clients', readMemory),
+  'GET /v1/memories/conflicts': filtered,
+  'GET /v1/memories/conflicts/:id': reads('clients', readConflict),
+  'POST /v1/memories/conflicts/:id/resolve': writes('clients', resolveConflict),
   // What memories of several people have to do with each other, is nobody's alone.
   'POST /v1/memories/consolidate': writes('admin'),
   'POST /v1/memories/summarise': writes('admin'),
   'POST /v1/memories/archive': writes('admin'),
   'POST /v1/memories/expire': writes('admin'),
-  'GET /v1/memories/conflicts': reads('admin'),
-  'GET /v1/memories/conflicts/:id': reads('admin'),
-  'POST /v1/memories/conflicts/:id/resolve': writes('admin'),
 
   'POST /v1/context': writes('clients', synthesize),
   'GET /v1/context': reads('clients', contextsOfSession),
@@ -279,21 +369,21 @@ export const ROUTES: Record<string, RouteRight> = {
   'GET /v1/search/status': reads('admin'),
   'POST /v1/search/retry': writes('admin'),
 
-  'POST /v1/tasks': writes('tasks'),
-  'GET /v1/tasks': reads('tasks'),
-  'POST /v1/tasks/claim': writes('tasks'),
-  'GET /v1/tasks/:id': reads('tasks'),
-  'PUT /v1/tasks/:id/status': writes('tasks'),
-  'GET /v1/tasks/:id/state': reads('tasks'),
-  'GET /v1/tasks/:id/state/:key': reads('tasks'),
-  'PUT /v1/tasks/:id/state/:key': writes('tasks'),
-  'GET /v1/tasks/:id/checkpoints': reads('tasks'),
-  'GET /v1/tasks/:id/checkpoints/:iteration': reads('tasks'),
-  'PUT /v1/tasks/:id/checkpoints/:iteration': writes('tasks'),
-  'POST /v1/agents': writes('tasks'),
-  'GET /v1/agents': reads('tasks'),
-  'GET /v1/agents/:id': reads('tasks'),
-  'PUT /v1/agents/:id/state': writes('tasks'),
+  'POST /v1/tasks': writes('clients', submitTask),
+  'GET /v1/tasks': filtered,
+  'POST /v1/tasks/claim': writes('clients'),
+  'GET /v1/tasks/:id': reads('clients', one('task', 'read')),
+  'PUT /v1/tasks/:id/status': writes('clients', changeTask),
+  'GET /v1/tasks/:id/state': reads('clients', one('task', 'read')),
+  'GET /v1/tasks/:id/state/:key': reads('clients', one('task', 'read')),
+  'PUT /v1/tasks/:id/state/:key': writes('clients', one('task', 'write')),
+  'GET /v1/tasks/:id/checkpoints': reads('clients', one('task', 'read')),
+  'GET /v1/tasks/:id/checkpoints/:iteration': reads('clients', one('task', 'read')),
+  'PUT /v1/tasks/:id/checkpoints/:iteration': writes('clients', one('task', 'write')),
+  'POST /v1/agents': writes('clients', registerAgent),
+  'GET /v1/agents': filtered,
+  'GET /v1/agents/:id': reads('clients', one('agent', 'read')),
+  'PUT /v1/agents/:id/state': writes('clients', changeAgent),
 
   'GET /v1/audit/events': reads('audit'),
   'GET /v1/audit/export': reads('audit'),
@@ -306,7 +396,6 @@ export const ROUTES: Record<string, RouteRight> = {
   'POST /v1/audit/verify': reads('audit'),
   'GET /v1/audit/feed': reads('audit'),
   'GET /v1/diff': reads('audit'),
-  'GET /v1/memories/:namespace/:key/why': reads('audit'),
 
   'GET /v1/operations': reads('admin'),
   'GET /v1/operations/:id': reads('admin'),
