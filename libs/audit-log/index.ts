@@ -27,7 +27,14 @@ export {
   type ExportTrailer,
 } from './audit.export.js';
 export { askedFilter, matches, type AuditFilter } from './audit.filter.js';
-export { auditEvent, auditEvents, wasAnswered, type AuditEvent, type AuditPageInput } from './audit.reads.js';
+export {
+  auditEvent,
+  auditEvents,
+  wasAnswered,
+  wasAnsweredAlike,
+  type AuditEvent,
+  type AuditPageInput,
+} from './audit.reads.js';
 export { erasedUnasked, verifyRange, verifySlice, witnessedHead, type Verification } from './chain.js';
 export { headPosition, positionAt, streamTip } from './positions.js';
 export { importLog, type Imported } from './import-log.js';
