@@ -4,14 +4,17 @@ import { apiKey } from './api-key.decider.js';
 import { apiKeysProjector } from './api-key.projector.js';
 import { apiKeyReads } from './api-key.reads.js';
 import { apiKeyUndoes } from './api-key.undo.js';
+import { readAudit } from './read-audit.decider.js';
+import { readAuditCatalog } from './read-audit.events.js';
+import { readAuditUndoes } from './read-audit.undo.js';
 
 /** What writer and reader threads need to know. */
 export const access: Feature = {
-  catalog: apiKeyCatalog,
-  deciders: [apiKey],
+  catalog: { ...apiKeyCatalog, ...readAuditCatalog },
+  deciders: [apiKey, readAudit],
   projectors: [apiKeysProjector],
   reads: apiKeyReads,
-  undoes: apiKeyUndoes,
+  undoes: { ...apiKeyUndoes, ...readAuditUndoes },
 };
 
 export { apiKey } from './api-key.decider.js';
@@ -22,4 +25,7 @@ export { isLoopback } from './loopback.js';
 export { pepperIn } from './pepper.js';
 export { judge, visibleTo, type Scope, type Verdict } from './policy.js';
 export { ROLES, type Bound, type Principal, type Right, type Role } from './principal.js';
+export { ReadAudit } from './read-audit.js';
+export { readAudit, type Reader } from './read-audit.decider.js';
+export { readAuditCatalog, READ_OPERATIONS, type ReadOperation, type RecordedRead } from './read-audit.events.js';
 export { isSeen, seesNamespace, seesSession } from './visible.js';

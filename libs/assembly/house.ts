@@ -1,5 +1,5 @@
 import { basename, dirname, extname, join } from 'node:path';
-import { ApiKeys, pepperIn } from '#access';
+import { ApiKeys, pepperIn, ReadAudit } from '#access';
 import { LogKeys, LogSigner, SqliteAuditLog, WriterClient } from '#audit-log';
 import { Backups } from '#backup';
 import { FolderSync, foldersOf } from '#documents';
@@ -58,6 +58,11 @@ export async function openHouse(config: Config): Promise<House> {
     (error) => log.warn('search-degraded', { reason: (error as Error).message }),
   );
   const auditLog = new SqliteAuditLog(db, catalog, writer);
+  const readAudit = new ReadAudit({
+    log: auditLog,
+    caller: systemCaller,
+    onFailure: (error, waiting, lost) => log.error('reads-not-recorded', error, { waiting, lost }),
+  });
   const logKeys = new LogKeys(signingDirectory(config));
   logKeys.create();
   const folders = new FolderSync({
@@ -81,6 +86,7 @@ export async function openHouse(config: Config): Promise<House> {
     operations,
     backups,
     signer,
+    noted: () => readAudit.flush(),
   });
   const integrity = new IntegrityWatch(path);
   const house: House = {
@@ -95,6 +101,7 @@ export async function openHouse(config: Config): Promise<House> {
     searchIds: new SearchIds(reads.point(searchIdKey, null)),
     writer,
     auditLog,
+    readAudit,
     signer,
     keys: new ApiKeys(auditLog, reads, () => pepperIn(signingDirectory(config)), keyEnvironment(config)),
     folders,
@@ -110,6 +117,7 @@ export async function openHouse(config: Config): Promise<House> {
       operations,
     ),
     close: async () => {
+      await readAudit.flush();
       await folders.stop();
       backups.stop();
       await erasures.close();
