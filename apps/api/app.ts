@@ -53,7 +53,7 @@ export async function createApp(house: House): Promise<NestFastifyApplication> {
   observeRequests(server, house);
   const refuseOthers = refuseMethods(server);
   app.get(Draining).watch(server);
-  new Admission(house.writer).watch(server);
+  new Admission(house.writer, house.log).watch(server);
   const gate = app.get(Gate);
   gate.watch(server);
   new RateLimit(house.config.ABATHUR_RATE_LIMIT).watch(server);

@@ -19,6 +19,8 @@ export interface ApiKey {
   expires_at: string | null;
   revoked_at: string | null;
   revoked_by: string | null;
+  /** The minute in which it was last shown; `null`: never, as far as this file knows. */
+  last_used_at: string | null;
 }
 
 interface KeyRow extends Omit<ApiKey, 'users' | 'projects'> {
@@ -29,21 +31,21 @@ interface KeyRow extends Omit<ApiKey, 'users' | 'projects'> {
 
 const columns = (now: string): Sql =>
   sql`id AS position, key_id AS id, name, role, app, users, projects, replaces, created_by, created_at, expires_at, revoked_at,
-    revoked_by, CASE WHEN revoked_at IS NOT NULL THEN 'revoked' WHEN expires_at <= ${now} THEN 'expired' ELSE 'active' END AS status`;
+    revoked_by, (SELECT u.last_used_at FROM api_key_uses u WHERE u.id = api_keys.id) AS last_used_at, CASE WHEN revoked_at IS NOT NULL THEN 'revoked' WHEN expires_at <= ${now} THEN 'expired' ELSE 'active' END AS status`;
 
 /** What is asked at every request: who a key speaks for, and what its secret is held against. */
 export const keyOf = defineRead(
   'access.key-of',
-  (db, { key_id, now }: { key_id: string; now: string }): { principal: Principal; mac: string } | null => {
-    const row = db.one<{ role: Role; app: string | null; users: string; projects: string; mac: string }>(
-      sql`SELECT role, app, users, projects, mac FROM api_keys
+  (db, { key_id, now }: { key_id: string; now: string }): { id: number; principal: Principal; mac: string } | null => {
+    const row = db.one<{ id: number; role: Role; app: string | null; users: string; projects: string; mac: string }>(
+      sql`SELECT id, role, app, users, projects, mac FROM api_keys
           WHERE key_id = ${key_id} AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > ${now})`,
     );
     if (row === undefined) return null;
-    const { role, app, users, projects, mac } = row;
-    if (role === 'auditor' || role === 'operator') return { principal: { role }, mac };
+    const { id, role, app, users, projects, mac } = row;
+    if (role === 'auditor' || role === 'operator') return { id, principal: { role }, mac };
     const bound = { app: app!, users: JSON.parse(users) as string[], projects: JSON.parse(projects) as Bounds };
-    return { principal: { role, ...bound }, mac };
+    return { id, principal: { role, ...bound }, mac };
   },
 );
 

@@ -3,6 +3,7 @@ import { conflict, invalid, type Caller, type Page } from '#kernel';
 import type { ReadSide } from '#storage';
 import { apiKey } from './api-key.decider.js';
 import { hasOperator, keyById, keyOf, keysPage, type ApiKey } from './api-key.reads.js';
+import type { KeyUses } from './key-uses.js';
 import { macOf, makeKey, matches, readKey } from './key.js';
 import type { Principal, Right, Role } from './principal.js';
 
@@ -41,6 +42,8 @@ export class ApiKeys {
     private readonly pepperOf: () => Buffer,
     /** Stands in each key, so that one of a test is not taken for one of production. */
     private readonly environment: string,
+    /** Told of each key that is shown and counts. */
+    private readonly uses?: Pick<KeyUses, 'note'>,
   ) {}
 
   private held: Buffer | undefined;
@@ -59,6 +62,7 @@ export class ApiKeys {
     const known = this.reads.point(keyOf, { key_id: spelled.id, now });
     const kept = known === null ? undefined : Buffer.from(known.mac, 'base64url');
     if (!matches(spelled.secret, this.pepper, kept) || known === null) return undefined;
+    this.uses?.note(known.id, now);
     return { key_id: spelled.id, principal: known.principal };
   }
 

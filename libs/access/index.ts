@@ -20,6 +20,7 @@ export const access: Feature = {
 export { apiKey } from './api-key.decider.js';
 export type { ApiKey } from './api-key.reads.js';
 export { ApiKeys, type CreatedKey, type KeyHolder, type NewKey } from './api-keys.js';
+export { KeyUses, noteKeyUses, type KeyUse } from './key-uses.js';
 export { macOf, makeKey, matches, readKey, type SpelledKey } from './key.js';
 export { isLoopback } from './loopback.js';
 export { pepperIn } from './pepper.js';

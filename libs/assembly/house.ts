@@ -1,5 +1,5 @@
 import { basename, dirname, extname, join } from 'node:path';
-import { ApiKeys, pepperIn, ReadAudit } from '#access';
+import { ApiKeys, KeyUses, pepperIn, ReadAudit } from '#access';
 import { LogKeys, LogSigner, SqliteAuditLog, WriterClient } from '#audit-log';
 import { Backups } from '#backup';
 import { FolderSync, foldersOf } from '#documents';
@@ -58,6 +58,7 @@ export async function openHouse(config: Config): Promise<House> {
     (error) => log.warn('search-degraded', { reason: (error as Error).message }),
   );
   const auditLog = new SqliteAuditLog(db, catalog, writer);
+  const keyUses = new KeyUses(auditLog);
   const readAudit = new ReadAudit({
     log: auditLog,
     caller: systemCaller,
@@ -103,7 +104,7 @@ export async function openHouse(config: Config): Promise<House> {
     auditLog,
     readAudit,
     signer,
-    keys: new ApiKeys(auditLog, reads, () => pepperIn(signingDirectory(config)), keyEnvironment(config)),
+    keys: new ApiKeys(auditLog, reads, () => pepperIn(signingDirectory(config)), keyEnvironment(config), keyUses),
     folders,
     operations,
     rebuilds,
@@ -118,6 +119,7 @@ export async function openHouse(config: Config): Promise<House> {
     ),
     close: async () => {
       await readAudit.flush();
+      await keyUses.flush();
       await folders.stop();
       backups.stop();
       await erasures.close();

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Database } from '#storage';
 import { client, startServer, type TestServer } from '../support/server.js';
+import { holds } from '../support/until.js';
 
 describe('A server that has more to do than it can', () => {
   let server: TestServer;
@@ -43,5 +44,19 @@ describe('A server that has more to do than it can', () => {
     expect((await crowd('after', 100)).filter(({ status }) => status !== 201)).toEqual([]);
     const { body } = await api.get('/v1/memories?namespace_prefix=user:crowd&limit=1000').expect(200);
     expect((body.items as { key: string }[]).filter(({ key }) => key.startsWith('late'))).toEqual([]);
+
+    const lines = (): { event: string; refused: number }[] =>
+      server
+        .output()
+        .split('\n')
+        .filter((line) => line.startsWith('{'))
+        .map((line) => JSON.parse(line) as { event: string; refused: number });
+    const named = (event: string) => lines().filter((line) => line.event === event);
+    // One line tells that it begins and one how it was, however many were refused; the metrics have counted each.
+    await holds(() => named('shedding-ended').reduce((sum, line) => sum + line.refused, 0) === 100);
+    expect(named('shedding-began')).toHaveLength(named('shedding-ended').length);
+    expect(named('request-refused')).toEqual([]);
+    const { text } = await api.get('/metrics').expect(200);
+    expect(text).toMatch(/^abathur_errors_total\{code="overloaded"\} 100$/m);
   });
 });

@@ -30,7 +30,7 @@ describe('R-A1 What a user has left in every kind of place', () => {
   let erasureId: string;
 
   beforeAll(async () => {
-    server = await startServer({ ABATHUR_LOG_LEVEL: 'debug', ABATHUR_AUDIT_READS: 'on' }, directory);
+    server = await startServer({ ABATHUR_LOG_LEVEL: 'debug' }, directory);
     await leaveTraces();
     await settled();
     bobBefore = await everythingOfBob();
