@@ -39,7 +39,7 @@ export { erasedUnasked, verifyRange, verifySlice, witnessedHead, type Verificati
 export { headPosition, positionAt, streamTip } from './positions.js';
 export { importLog, type Imported } from './import-log.js';
 export { openCheckpoint, readCheckpoint, type Checkpoint } from './checkpoint.js';
-export { disclose, verdictOn, type Disclosure, type Verdict } from './entry.js';
+export { disclose, hmac, verdictOn, type Disclosure, type Verdict } from './entry.js';
 export { LogKeys } from './log-keys.js';
 export { cutLog } from './cut.js';
 export { LogReader } from './log-reader.js';
