@@ -102,7 +102,9 @@ export class Gate {
       if (verdict?.allowed === true) continue;
       if (verdict === undefined && this.isAnswered(request)) continue;
       request.denied = verdict !== undefined;
-      throw absent ?? missing(verdict?.reason ?? `The ${principal.role} key has no right to ${right} this (session).`);
+      throw (
+        absent?.() ?? missing(verdict?.reason ?? `The ${principal.role} key has no right to ${right} this (session).`)
+      );
     }
   }
 

@@ -7,7 +7,7 @@ export interface Demand {
   /** `undefined`: there is no such thing. */
   scope: Scope | undefined;
   /** What is said when it is not there; who may not know of it hears the same. Without it, that the right is missing. */
-  absent?: DomainError;
+  absent?: () => DomainError;
 }
 
 /** What may be looked up to say whose a thing is. */
@@ -44,7 +44,9 @@ const filtered = reads('clients');
 
 const sessionBy =
   (name: string, right: Right): Demands =>
-  ({ params }, owners) => [{ right, scope: owners.session(params[name]!), absent: notFound('session', params[name]!) }];
+  ({ params }, owners) => [
+    { right, scope: owners.session(params[name]!), absent: () => notFound('session', params[name]!) },
+  ];
 
 /** Keys of state that are shared with others need the right to write there. */
 function sharedKeys(keys: string[], scope: Scope | undefined): Demand[] {
@@ -75,7 +77,7 @@ function freeId(id: unknown, owners: Owners): Demand[] {
     throw invalid('session_id', 'holds a colon', 'Where keys are asked for, choose an id without one.');
   const scope = owners.session(id);
   if (scope === undefined) return [];
-  return [{ right: 'read', scope, absent: conflict('session-exists', `Session ${id} exists already.`) }];
+  return [{ right: 'read', scope, absent: () => conflict('session-exists', `Session ${id} exists already.`) }];
 }
 
 const fork: Demands = (asked, owners) => [
@@ -112,14 +114,14 @@ function ownerOf(text: unknown, owners: Owners): { scope: Scope | undefined } | 
   }
 }
 
-function inNamespace(right: Right, text: unknown, owners: Owners, absent?: DomainError): Demand[] {
+function inNamespace(right: Right, text: unknown, owners: Owners, absent?: Demand['absent']): Demand[] {
   const owner = ownerOf(text, owners);
   return owner === undefined ? [] : [{ right, scope: owner.scope, absent }];
 }
 
 /** What a memory says it belongs to: a session or task of somebody else is as good as none. */
 function references({ session_id, task_id }: { session_id?: unknown; task_id?: unknown }, owners: Owners): Demand[] {
-  const unknown = (kind: string, id: string): DomainError =>
+  const unknown = (kind: string, id: string) => (): DomainError =>
     conflict(`unknown-${kind}`, `There is no ${kind} ${id} to refer to.`);
   return [
     ...(typeof session_id === 'string'
@@ -141,17 +143,14 @@ const readMemory: Demands = ({ params, query }, owners) => {
   const { namespace, key } = params as { namespace: string; key: string };
   const version = query['version'] ?? query['from'];
   const which = version === undefined ? '' : ` version ${String(version)}`;
-  return inNamespace('read', namespace, owners, notFound('memory', `${namespace}/${key}${which}`));
+  return inNamespace('read', namespace, owners, () => notFound('memory', `${namespace}/${key}${which}`));
 };
 
 const writeMemory: Demands = ({ params, body }, owners) =>
   writtenMemory({ ...body, namespace: params['namespace'] }, owners);
 
 const publish: Demands = ({ body }, owners) => [
-  ...inNamespace(
-    'read',
-    body['from_namespace'],
-    owners,
+  ...inNamespace('read', body['from_namespace'], owners, () =>
     notFound('memory', `${String(body['from_namespace'])}/${String(body['key'])}`),
   ),
   ...inNamespace('write', body['to_namespace'], owners),
@@ -167,10 +166,7 @@ const refine: Demands = (asked, owners) => [
   ...writeMemory(asked, owners),
   ...(asked.body['episodes'] as { namespace: string; key: string; version?: number }[]).flatMap(
     ({ namespace, key, version }) =>
-      inNamespace(
-        'read',
-        namespace,
-        owners,
+      inNamespace('read', namespace, owners, () =>
         conflict(
           'unknown-episode',
           `There is no memory ${namespace}/${key}${version === undefined ? '' : ` version ${version}`} to have learnt from.`,
@@ -182,21 +178,21 @@ const refine: Demands = (asked, owners) => [
 const synthesize: Demands = ({ body }, owners) => {
   const { session_id, task_id } = body as { session_id: string; task_id?: string };
   return [
-    { right: 'write', scope: owners.session(session_id), absent: notFound('session', session_id) },
+    { right: 'write', scope: owners.session(session_id), absent: () => notFound('session', session_id) },
     ...(task_id === undefined
       ? []
-      : [{ right: 'read' as const, scope: { kind: 'tasks' as const }, absent: notFound('task', task_id) }]),
+      : [{ right: 'read' as const, scope: { kind: 'tasks' as const }, absent: () => notFound('task', task_id) }]),
   ];
 };
 
 const contextsOfSession: Demands = ({ query }, owners) => {
   const session_id = query['session_id'] as string | undefined;
   if (session_id === undefined) return [{ right: 'read', scope: { kind: 'audit' } }];
-  return [{ right: 'read', scope: owners.session(session_id), absent: notFound('session', session_id) }];
+  return [{ right: 'read', scope: owners.session(session_id), absent: () => notFound('session', session_id) }];
 };
 
 const recordedContext: Demands = ({ params }, owners) => [
-  { right: 'read', scope: owners.sessionOfContext(params['id']!), absent: notFound('context', params['id']!) },
+  { right: 'read', scope: owners.sessionOfContext(params['id']!), absent: () => notFound('context', params['id']!) },
 ];
 
 /** What is in quarantine is shown to whoever looks into it, and to no agent. */
