@@ -15,6 +15,7 @@ import { hideForeign } from './http/foreign.js';
 import { Gate } from './http/gate.js';
 import { refuseMethods } from './http/methods.js';
 import { observeRequests } from './http/observe.js';
+import { auditReads } from './http/read-audit.js';
 import { RateLimit } from './http/rate-limit.js';
 import { protectAnswers } from './http/protect.js';
 import { validateReads } from './http/written.js';
@@ -52,7 +53,7 @@ export async function createApp(house: House): Promise<NestFastifyApplication> {
   observeRequests(server, house);
   const refuseOthers = refuseMethods(server);
   app.get(Draining).watch(server);
-  new Admission(house.writer).watch(server);
+  new Admission(house.writer, house.log).watch(server);
   const gate = app.get(Gate);
   gate.watch(server);
   new RateLimit(house.config.ABATHUR_RATE_LIMIT).watch(server);
@@ -64,6 +65,7 @@ export async function createApp(house: House): Promise<NestFastifyApplication> {
     gate.check(request);
   });
   hideForeign(server, gate.owners);
+  if (house.config.ABATHUR_AUDIT_READS === 'on') auditReads(server, house.readAudit);
   SwaggerModule.setup('docs', app, contract.document, {
     customSiteTitle: 'Abathur Memory',
     jsonDocumentUrl: 'openapi.json',

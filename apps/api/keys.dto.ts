@@ -78,6 +78,8 @@ export class KeyBody {
   expires_at!: string | null;
   revoked_at!: string | null;
   revoked_by!: string | null;
+  /** The minute in which it was last shown; `null`: not yet, or not since the file was made anew. */
+  last_used_at!: string | null;
 }
 
 export class CreatedKeyBody extends KeyBody {

@@ -208,13 +208,19 @@ export class MemoriesController {
   @Get('export')
   @ApiProduces('application/x-ndjson')
   @ApiOkResponse({ schema: { type: 'string' }, description: 'One memory a line, as import takes them.' })
-  async export(@By() by: Caller, @Query() query: ExportMemoriesQuery): Promise<StreamableFile> {
+  async export(
+    @By() by: Caller,
+    @Query() query: ExportMemoriesQuery,
+    @Req() request: FastifyRequest,
+  ): Promise<StreamableFile> {
     const namespace_prefix = query.namespace_prefix === undefined ? undefined : namespacePrefix(query.namespace_prefix);
     const pages: AsyncIterable<Memory[]> = await this.queries.execute(
       new ExportMemories(by, { ...query, namespace_prefix }),
     );
     this.asksFor({ namespace_prefix });
-    return new StreamableFile(ndjson(linesOf(pages)), { type: 'application/x-ndjson' });
+    let given = 0;
+    const stream = ndjson(linesOf(pages), (lines) => (request.answer = given += lines));
+    return new StreamableFile(stream, { type: 'application/x-ndjson' });
   }
 
   /** Writes a memory: a new one, a new version, or nothing when it is unchanged. */

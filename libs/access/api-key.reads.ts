@@ -19,6 +19,8 @@ export interface ApiKey {
   expires_at: string | null;
   revoked_at: string | null;
   revoked_by: string | null;
+  /** The minute in which it was last shown; `null`: never, as far as this file knows. */
+  last_used_at: string | null;
 }
 
 interface KeyRow extends Omit<ApiKey, 'users' | 'projects'> {
@@ -29,23 +31,26 @@ interface KeyRow extends Omit<ApiKey, 'users' | 'projects'> {
 
 const columns = (now: string): Sql =>
   sql`id AS position, key_id AS id, name, role, app, users, projects, replaces, created_by, created_at, expires_at, revoked_at,
-    revoked_by, CASE WHEN revoked_at IS NOT NULL THEN 'revoked' WHEN expires_at <= ${now} THEN 'expired' ELSE 'active' END AS status`;
+    revoked_by, (SELECT u.last_used_at FROM api_key_uses u WHERE u.id = api_keys.id) AS last_used_at, CASE WHEN revoked_at IS NOT NULL THEN 'revoked' WHEN expires_at <= ${now} THEN 'expired' ELSE 'active' END AS status`;
 
-/** What is asked at every request: who a key speaks for, and what its secret is held against. */
+/** What is asked at every request: whether a key counts, and what its secret is held against. */
 export const keyOf = defineRead(
   'access.key-of',
-  (db, { key_id, now }: { key_id: string; now: string }): { principal: Principal; mac: string } | null => {
-    const row = db.one<{ role: Role; app: string | null; users: string; projects: string; mac: string }>(
-      sql`SELECT role, app, users, projects, mac FROM api_keys
+  (db, { key_id, now }: { key_id: string; now: string }): { id: number; mac: string } | null =>
+    db.one<{ id: number; mac: string }>(
+      sql`SELECT id, mac FROM api_keys
           WHERE key_id = ${key_id} AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > ${now})`,
-    );
-    if (row === undefined) return null;
-    const { role, app, users, projects, mac } = row;
-    if (role === 'auditor' || role === 'operator') return { principal: { role }, mac };
-    const bound = { app: app!, users: JSON.parse(users) as string[], projects: JSON.parse(projects) as Bounds };
-    return { principal: { role, ...bound }, mac };
-  },
+    ) ?? null,
 );
+
+/** Who a key speaks for; that never changes. */
+export const principalOf = defineRead('access.principal-of', (db, id: number): Principal => {
+  const { role, app, users, projects } = db.one<{ role: Role; app: string | null; users: string; projects: string }>(
+    sql`SELECT role, app, users, projects FROM api_keys WHERE id = ${id}`,
+  )!;
+  if (role === 'auditor' || role === 'operator') return { role };
+  return { role, app: app!, users: JSON.parse(users) as string[], projects: JSON.parse(projects) as Bounds };
+});
 
 type Bounds = Record<string, Right>;
 
@@ -77,7 +82,7 @@ export const hasOperator = defineRead(
     )!.found === 1,
 );
 
-export const apiKeyReads = [keyOf, keyById, keysPage, hasOperator];
+export const apiKeyReads = [keyOf, principalOf, keyById, keysPage, hasOperator];
 
 const toKey = ({ position: _, users, projects, ...row }: KeyRow): ApiKey => ({
   ...row,

@@ -1,8 +1,10 @@
+import { LRUCache } from 'lru-cache';
 import { decideStep, type Decision, type SqliteAuditLog, type Written } from '#audit-log';
 import { conflict, invalid, type Caller, type Page } from '#kernel';
 import type { ReadSide } from '#storage';
 import { apiKey } from './api-key.decider.js';
-import { hasOperator, keyById, keyOf, keysPage, type ApiKey } from './api-key.reads.js';
+import { hasOperator, keyById, keyOf, keysPage, principalOf, type ApiKey } from './api-key.reads.js';
+import type { KeyUses } from './key-uses.js';
 import { macOf, makeKey, matches, readKey } from './key.js';
 import type { Principal, Right, Role } from './principal.js';
 
@@ -41,9 +43,12 @@ export class ApiKeys {
     private readonly pepperOf: () => Buffer,
     /** Stands in each key, so that one of a test is not taken for one of production. */
     private readonly environment: string,
+    /** Told of each key that is shown and counts. */
+    private readonly uses?: Pick<KeyUses, 'note'>,
   ) {}
 
   private held: Buffer | undefined;
+  private readonly principals = new LRUCache<number, Principal>({ max: 1000 });
 
   private get pepper(): Buffer {
     return (this.held ??= this.pepperOf());
@@ -59,7 +64,15 @@ export class ApiKeys {
     const known = this.reads.point(keyOf, { key_id: spelled.id, now });
     const kept = known === null ? undefined : Buffer.from(known.mac, 'base64url');
     if (!matches(spelled.secret, this.pepper, kept) || known === null) return undefined;
-    return { key_id: spelled.id, principal: known.principal };
+    this.uses?.note(known.id, now);
+    return { key_id: spelled.id, principal: this.principalOf(known.id) };
+  }
+
+  /** By the position that made the key, so never that of another one. */
+  private principalOf(id: number): Principal {
+    let principal = this.principals.get(id);
+    if (principal === undefined) this.principals.set(id, (principal = this.reads.point(principalOf, id)));
+    return principal;
   }
 
   /** Whether there is anybody who may make keys. */

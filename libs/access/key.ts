@@ -1,5 +1,6 @@
-import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+import { randomBytes, timingSafeEqual } from 'node:crypto';
 import { crc32 } from 'node:zlib';
+import { hmac } from '#audit-log';
 
 /** A key as its holder keeps it: `abk_<environment>_<id>_<secret>_<checksum>`. */
 export interface SpelledKey {
@@ -26,7 +27,7 @@ export function readKey(text: string): SpelledKey | undefined {
 }
 
 /** What is kept of a secret. 256 random bits need no slow hash; the pepper makes a stolen database useless. */
-export const macOf = (secret: string, pepper: Buffer): Buffer => createHmac('sha256', pepper).update(secret).digest();
+export const macOf = (secret: string, pepper: Buffer): Buffer => hmac(pepper, secret);
 
 /** In the same time for every answer; an unknown key is compared, too, with what matches nothing. */
 export function matches(secret: string, pepper: Buffer, kept: Buffer | undefined): boolean {

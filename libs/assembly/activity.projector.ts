@@ -1,3 +1,4 @@
+import { readAuditCatalog } from '#access';
 import { reversalCatalog } from '#audit-log';
 import { canonicalJson, type Recorded } from '#kernel';
 import type { Projector } from '#projections';
@@ -27,6 +28,7 @@ const types = [
   search([]),
   contexts,
   erasures,
+  { catalog: readAuditCatalog },
   { catalog: reversalCatalog },
 ].flatMap(({ catalog }) => Object.keys(catalog));
 

@@ -46,7 +46,8 @@ export class Config {
   @Matches(/^$|^abk_/, { message: 'must be a key, which begins with abk_' }) ABATHUR_API_KEY = '';
   /** `production` has keys asked for on a loopback address, too. */
   @Matches(/^[\w-]*$/, { message: 'must be a word' }) NODE_ENV = '';
-  @IsIn(['off']) ABATHUR_AUDIT_READS = 'off' as const;
+  /** Whether who reads memories is recorded in the log, too. */
+  @IsIn(['on', 'off']) ABATHUR_AUDIT_READS: 'on' | 'off' = 'off';
   @IsIn(['local', 'ollama']) ABATHUR_EMBEDDINGS: 'local' | 'ollama' = 'local';
   @IsNotEmpty() ABATHUR_EMBEDDING_MODEL = 'nomic-embed-text';
   @IsUrl({ require_tld: false, require_protocol: true }) OLLAMA_HOST = 'http://127.0.0.1:11434';

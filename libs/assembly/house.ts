@@ -1,5 +1,5 @@
 import { basename, dirname, extname, join } from 'node:path';
-import { ApiKeys, pepperIn } from '#access';
+import { ApiKeys, KeyUses, pepperIn, ReadAudit } from '#access';
 import { LogKeys, LogSigner, SqliteAuditLog, WriterClient } from '#audit-log';
 import { Backups } from '#backup';
 import { FolderSync, foldersOf } from '#documents';
@@ -58,6 +58,12 @@ export async function openHouse(config: Config): Promise<House> {
     (error) => log.warn('search-degraded', { reason: (error as Error).message }),
   );
   const auditLog = new SqliteAuditLog(db, catalog, writer);
+  const keyUses = new KeyUses(auditLog);
+  const readAudit = new ReadAudit({
+    log: auditLog,
+    caller: systemCaller,
+    onFailure: (error, waiting, lost) => log.error('reads-not-recorded', error, { waiting, lost }),
+  });
   const logKeys = new LogKeys(signingDirectory(config));
   logKeys.create();
   const folders = new FolderSync({
@@ -81,6 +87,7 @@ export async function openHouse(config: Config): Promise<House> {
     operations,
     backups,
     signer,
+    noted: () => readAudit.flush(),
   });
   const integrity = new IntegrityWatch(path);
   const house: House = {
@@ -95,8 +102,9 @@ export async function openHouse(config: Config): Promise<House> {
     searchIds: new SearchIds(reads.point(searchIdKey, null)),
     writer,
     auditLog,
+    readAudit,
     signer,
-    keys: new ApiKeys(auditLog, reads, () => pepperIn(signingDirectory(config)), keyEnvironment(config)),
+    keys: new ApiKeys(auditLog, reads, () => pepperIn(signingDirectory(config)), keyEnvironment(config), keyUses),
     folders,
     operations,
     rebuilds,
@@ -110,6 +118,8 @@ export async function openHouse(config: Config): Promise<House> {
       operations,
     ),
     close: async () => {
+      await readAudit.flush();
+      await keyUses.flush();
       await folders.stop();
       backups.stop();
       await erasures.close();

@@ -1,4 +1,4 @@
-import type { ApiKeys } from '#access';
+import type { ApiKeys, ReadAudit } from '#access';
 import type { LogSigner, SqliteAuditLog, WriterClient } from '#audit-log';
 import type { Backups } from '#backup';
 import type { FolderSync } from '#documents';
@@ -22,6 +22,7 @@ export interface House {
   reads: ReadSide;
   writer: WriterClient;
   auditLog: SqliteAuditLog;
+  readAudit: ReadAudit;
   signer: LogSigner;
   keys: ApiKeys;
   meaning: Meaning;

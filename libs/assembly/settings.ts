@@ -39,7 +39,7 @@ const MEANING: Record<keyof Config, string> = {
   ABATHUR_RATE_LIMIT: 'Requests a minute for each key, then 429; 0: as many as it likes.',
   ABATHUR_API_KEY: 'The key that `abathur` shows to a server.',
   NODE_ENV: '`production`: keys are asked for on a loopback address, too.',
-  ABATHUR_AUDIT_READS: 'Only `off` yet.',
+  ABATHUR_AUDIT_READS: '`on`: the log also says who read or searched which memories, and who was denied it.',
   ABATHUR_EMBEDDINGS: 'Who makes vectors of texts: `local` is built in and needs nothing, `ollama` asks a server.',
   ABATHUR_EMBEDDING_MODEL: 'Model for `ollama`; after a change texts are embedded again in the background.',
   OLLAMA_HOST: 'Where that server is.',

@@ -7,6 +7,7 @@ import {
   Writer,
   type KeptCheckpoint,
 } from '#audit-log';
+import { noteKeyUses, type KeyUse } from '#access';
 import { forgetChanges, noteChanges, type NoticedChanges } from '#documents';
 import { beginOperation, reportOperations, tidyOperations, type OperationReport } from '#operations';
 import { claimJob, endJob, planJob, renewJob, type ClaimJob, type EndJob, type HoldJob, type PlanJob } from '#jobs';
@@ -116,6 +117,7 @@ export function assembleWriter(db: Database, { episodicTtlDays = 90 }: HouseRule
       'renew-job': (hold) => renewJob(db, hold as HoldJob),
       'end-job': (end) => endJob(db, end as EndJob),
       'move-reaction': (to) => moveReaction(db, to as Parameters<typeof moveReaction>[1]),
+      'note-key-uses': (uses) => noteKeyUses(db, uses as KeyUse[]),
       'forget-answers-of': (actors) => forgetAnswersOf(db, actors as string[]),
       'forget-commits': (now) => {
         const before = new Date(Date.parse(now as string) - COMMIT_MEMORY).toISOString();

@@ -1,10 +1,10 @@
-import { decodeCursor, encodeCursor, toPage, type JsonObject, type Page } from '#kernel';
+import { decodeCursor, encodeCursor, toPage, type Caller, type JsonObject, type Page } from '#kernel';
 import { and, defineRead, sql, type Sql } from '#storage';
 import { stretch, type AuditFilter } from './audit.filter.js';
 import { headPosition } from './positions.js';
 import type { Entry } from './entry.js';
 import { eventId } from './log-reader.js';
-import { commitIdOf } from './log-writer.js';
+import { commitIdOf, digest } from './log-writer.js';
 
 /** An entry of the log as auditors see it: `data` as it was written, in the schema version it was written in. */
 export interface AuditEvent {
@@ -86,6 +86,14 @@ export const auditEntry = defineRead('audit.entry', (db, position: number): Entr
 /** Whether an idempotency key has been answered: then its first answer is given again, whatever has happened since. */
 export const wasAnswered = defineRead('audit.was-answered', (db, key: string | undefined): boolean =>
   key === undefined ? false : db.one(sql`SELECT 1 FROM commits WHERE commit_id = ${commitIdOf(key)}`) !== undefined,
+);
+
+/** Whether this very request was answered under its key: not another one that the key was used for. */
+export const wasAnsweredAlike = defineRead(
+  'audit.was-answered-alike',
+  (db, { key, fingerprint }: NonNullable<Caller['idempotency']>): boolean =>
+    db.one(sql`SELECT 1 FROM commits WHERE commit_id = ${commitIdOf(key)} AND fingerprint = ${digest(fingerprint)}`) !==
+    undefined,
 );
 
 const toAuditEvent = ({ data, event_id, ...row }: Row): AuditEvent => ({

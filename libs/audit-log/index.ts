@@ -26,12 +26,19 @@ export {
   type ExportTrailer,
 } from './audit.export.js';
 export { askedFilter, matches, type AuditFilter } from './audit.filter.js';
-export { auditEvent, auditEvents, wasAnswered, type AuditEvent, type AuditPageInput } from './audit.reads.js';
+export {
+  auditEvent,
+  auditEvents,
+  wasAnswered,
+  wasAnsweredAlike,
+  type AuditEvent,
+  type AuditPageInput,
+} from './audit.reads.js';
 export { erasedUnasked, verifyRange, verifySlice, witnessedHead, type Verification } from './chain.js';
 export { headPosition, positionAt, streamTip } from './positions.js';
 export { importLog, type Imported } from './import-log.js';
 export { openCheckpoint, readCheckpoint, type Checkpoint } from './checkpoint.js';
-export { disclose, verdictOn, type Disclosure, type Verdict } from './entry.js';
+export { disclose, hmac, verdictOn, type Disclosure, type Verdict } from './entry.js';
 export { LogKeys } from './log-keys.js';
 export { cutLog } from './cut.js';
 export { LogReader } from './log-reader.js';

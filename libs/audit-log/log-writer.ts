@@ -279,7 +279,7 @@ function refuseTwins(events: NewEvent[]): undefined {
   }
 }
 
-const digest = (text: string): string => hash('sha256', text, 'base64url');
+export const digest = (text: string): string => hash('sha256', text, 'base64url');
 
 /** Who showed a key is recorded by it; whom they say they speak for stands before it. */
 function actorOf(claimed: string | undefined, { actor, authenticated = false }: Proposer): string {

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Database } from '#storage';
 import { client, startServer, type TestServer } from '../support/server.js';
-import { until } from '../support/until.js';
+import { holds, until } from '../support/until.js';
 
 describe('A server that has more to do than it can', () => {
   let server: TestServer;
@@ -12,12 +12,16 @@ describe('A server that has more to do than it can', () => {
     expect(await server.stop()).toBe(0);
   });
 
-  const write = (key: string): Promise<Response> =>
-    fetch(`${server.url}/v1/memories/user:crowd/${key}`, {
+  let refusedInAll = 0;
+  const write = async (key: string): Promise<Response> => {
+    const answer = await fetch(`${server.url}/v1/memories/user:crowd/${key}`, {
       method: 'PUT',
       headers: { 'content-type': 'application/json' },
       body: '{"value":{"n":1}}',
     });
+    if (answer.status === 503) refusedInAll += 1;
+    return answer;
+  };
   const crowd = (name: string, size: number): Promise<Response[]> =>
     Promise.all(Array.from({ length: size }, (_, n) => write(`${name}${n}`)));
 
@@ -50,5 +54,19 @@ describe('A server that has more to do than it can', () => {
     const keys = (body.items as { key: string }[]).map(({ key }) => key);
     expect(keys.filter((key) => key.startsWith('early'))).toHaveLength(kept.length);
     expect(keys.filter((key) => key.startsWith('late'))).toEqual([]);
+
+    const lines = (): { event: string; refused: number }[] =>
+      server
+        .output()
+        .split('\n')
+        .filter((line) => line.startsWith('{'))
+        .map((line) => JSON.parse(line) as { event: string; refused: number });
+    const named = (event: string) => lines().filter((line) => line.event === event);
+    // One line tells that it begins and one how it was, however many were refused; the metrics have counted each.
+    await holds(() => named('shedding-ended').reduce((sum, line) => sum + line.refused, 0) === refusedInAll);
+    expect(named('shedding-began')).toHaveLength(named('shedding-ended').length);
+    expect(named('request-refused')).toEqual([]);
+    const { text } = await api.get('/metrics').expect(200);
+    expect(text).toContain(`abathur_errors_total{code="overloaded"} ${refusedInAll}\n`);
   });
 });

@@ -16,24 +16,28 @@ export type RequestText = () => string;
 let unique = 0;
 
 /** `POST /v1/memories` with a fresh key each, spread over a thousand users. */
-export const addMemory: RequestText = () => {
+export const addMemory: RequestText = () => addMemoryWith('');
+
+/** The same with headers, each line ended. */
+export const addMemoryWith = (headers: string): string => {
   const n = unique++;
-  return post('/v1/memories', {
+  const body = {
     namespace: `user:bench${n % 1000}`,
     key: `k${n}`,
     value: { text: 'The quick brown fox jumps over the lazy dog.', n },
     metadata: { source: 'bench' },
-  });
+  };
+  return post('/v1/memories', body, headers);
 };
 
-export const get = (path: string): RequestText => {
-  const text = `GET ${path} HTTP/1.1\r\nHost: bench\r\n\r\n`;
+export const get = (path: string, headers = ''): RequestText => {
+  const text = `GET ${path} HTTP/1.1\r\nHost: bench\r\n${headers}\r\n`;
   return () => text;
 };
 
-export function post(path: string, body: unknown): string {
+export function post(path: string, body: unknown, headers = ''): string {
   const text = JSON.stringify(body);
-  return `POST ${path} HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(text)}\r\n\r\n${text}`;
+  return `POST ${path} HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\n${headers}Content-Length: ${Buffer.byteLength(text)}\r\n\r\n${text}`;
 }
 
 /**

@@ -17,6 +17,7 @@ import { print, type Figure } from './report.js';
 import { tamper } from './tamper.bench.js';
 import { tasks } from './tasks.bench.js';
 import { soak } from './soak.bench.js';
+import { trust } from './trust.bench.js';
 import { targets } from './targets.bench.js';
 import { rebuilding } from './rebuild.bench.js';
 import { vectors } from './vectors.bench.js';
@@ -28,6 +29,7 @@ const parts: Record<string, [title: string, run: () => Promise<Figure[]>]> = {
   writes: ['Writes', writes],
   reads: ['Reads', reads],
   overload: ['Twice the load that it can take', overload],
+  trust: ['Keys, rights and the audit of reads', trust],
   context: ['Context', context],
   bulk: ['Bulk, growth and memory', bulk],
   rebuild: ['Rebuilding', rebuilding],

@@ -1,5 +1,5 @@
 import { chooseStep, decideStep, planStep, type SqliteAuditLog, type Step } from '#audit-log';
-import { apiKey } from '#access';
+import { apiKey, readAudit } from '#access';
 import { context, erasure, planRevert } from '#assembly';
 import { DomainError, streamName, type Json, type JsonObject } from '#kernel';
 import { document, DOCUMENT_TYPES, readDocument } from '#documents';
@@ -33,6 +33,7 @@ export async function live(log: SqliteAuditLog, seed: number, works: number): Pr
       if (n % 120 === 100) await distrust(log, n, time);
       if (n % 120 === 110 && n > 110) await trustAgain(log, n, time);
       if (n % 40 === 13) await log.execute({ caller: caller({ time }), steps: keyLife(n) });
+      if (n % 90 === 75) await log.execute({ caller: caller({ time }), steps: reading(n, time) });
       if (n % 180 === 170) await log.execute({ caller: caller({ time }), steps: erasing(n, time) });
       await log.execute({
         caller: caller({ time, actor, correlation_id: `work-${n % 9}` }),
@@ -275,6 +276,30 @@ const trustAgain = (log: SqliteAuditLog, n: number, time: string): Promise<unkno
     caller: caller({ time }),
     steps: [decideStep(quarantine, { type: 'LiftQuarantine', quarantine_id: `quarantine-${n - 10}` })],
   });
+
+/** Somebody has read something of one namespace, and searched everywhere. */
+const reading = (n: number, time: string): Step[] =>
+  [null, 'user:alice'].map((namespace) =>
+    decideStep(readAudit, {
+      type: 'RecordReads',
+      batch_id: `reads-${n}-${namespace}`,
+      actor: 'agent:planner',
+      namespace,
+      session_id: null,
+      reads: [
+        namespace === null
+          ? {
+              time,
+              request_id: `r${n}`,
+              operation: 'search',
+              outcome: 'answered',
+              results: 3,
+              query_sha256: 'f'.repeat(64),
+            }
+          : { time, request_id: `r${n}`, operation: 'get', outcome: 'not-found', results: 0, key: 'coffee' },
+      ],
+    }),
+  );
 
 /** Something is ordered to be erased, and said to be; what that does to rows and entries is another story. */
 function erasing(n: number, requested_at: string): Step[] {

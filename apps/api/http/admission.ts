@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import { DomainError } from '#kernel';
+import type { Log } from '#telemetry';
 import { ALWAYS } from './draining.js';
 
 /** Fewer requests than this are no overload, however long they take: they are always let in. */
@@ -9,8 +10,20 @@ const MOST = 1024;
 /** Milliseconds that the oldest write may have waited, or that the event loop may be behind. */
 const PATIENCE = 500;
 const TICK = 50;
+export const OVERLOADED = 'overloaded';
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** It was refused because there is too much to do. */
+    shed?: boolean;
+  }
+}
+
 /** Answers without an end: they wait for news, not for the server. */
 const ENDLESS = '/v1/audit/feed';
+
+/** Milliseconds without a refusal after which shedding has ended. */
+const QUIET = 1000;
 
 /** What admission looks at: milliseconds that the oldest write has waited for its commit. */
 export interface Queue {
@@ -28,9 +41,12 @@ export class Admission {
   private shedding = false;
   private ticked: number;
   private behind = 0;
+  /** Since shedding began: when that was, when the last one was refused, and how many were. */
+  private spell: { began: number; last: number; refused: number } | undefined;
 
   constructor(
     private readonly writes: Queue,
+    private readonly log: Pick<Log, 'warn'>,
     private readonly now: () => number = () => performance.now(),
   ) {
     this.ticked = now();
@@ -38,12 +54,19 @@ export class Admission {
 
   watch(server: FastifyInstance): void {
     const timer = setInterval(() => this.tick(), TICK).unref();
-    server.addHook('onClose', async () => clearInterval(timer));
+    server.addHook('onClose', async () => {
+      clearInterval(timer);
+      this.endSpell();
+    });
     server.addHook('onRequest', async (request, reply) => {
       const { url = '' } = request.routeOptions;
       if (ALWAYS.includes(url) || url === ENDLESS) return;
       const isRead = request.method === 'GET' || request.method === 'HEAD';
-      if (!this.admits(isRead ? 0 : this.writes.age)) throw overloaded();
+      if (!this.admits(isRead ? 0 : this.writes.age)) {
+        request.shed = true;
+        this.refused();
+        throw overloaded();
+      }
       this.underWay += 1;
       reply.raw.once('close', () => (this.underWay -= 1));
     });
@@ -54,6 +77,21 @@ export class Admission {
     const now = this.now();
     this.behind = now - this.ticked - TICK;
     this.ticked = now;
+    if (this.spell !== undefined && now - this.spell.last >= QUIET) this.endSpell();
+  }
+
+  /** A line for each refusal would be more work, just when there is too much: one tells that it begins, one how it was. */
+  private refused(): void {
+    const now = this.now();
+    if (this.spell === undefined) this.log.warn('shedding-began', { code: OVERLOADED, under_way: this.underWay });
+    this.spell = { began: this.spell?.began ?? now, last: now, refused: (this.spell?.refused ?? 0) + 1 };
+  }
+
+  private endSpell(): void {
+    if (this.spell === undefined) return;
+    const { began, last, refused } = this.spell;
+    this.spell = undefined;
+    this.log.warn('shedding-ended', { code: OVERLOADED, refused, ms: Math.round(last - began) });
   }
 
   /** Whether one more may come in, when the oldest in its way has waited so long. */
@@ -66,7 +104,7 @@ export class Admission {
 }
 
 const overloaded = (): DomainError =>
-  new DomainError('unavailable', 'overloaded', 'The server has more to do than it can.', {
+  new DomainError('unavailable', OVERLOADED, 'The server has more to do than it can.', {
     retry_after: 1,
     hint: 'Nothing was done. Send it again after Retry-After seconds, with the same Idempotency-Key.',
   });

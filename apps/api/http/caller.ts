@@ -4,7 +4,7 @@ import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import { visibleTo } from '#access';
 import { invalid, type Caller } from '#kernel';
-import './gate.js';
+import './holder.js';
 
 /** Who acts while no keys are asked for. */
 const ANONYMOUS = 'anonymous';
@@ -17,17 +17,20 @@ export const By = createParamDecorator((_: unknown, context: ExecutionContext): 
 export function callerOf(request: FastifyRequest): Caller {
   const { headers } = request;
   const { holder } = request;
-  const actor = holder === undefined ? ANONYMOUS : `key:${holder.key_id}`;
   return {
-    actor,
+    actor: actorOf(request),
     ...(holder !== undefined && { authenticated: true, visible: visibleTo(holder.principal) }),
     time: new Date().toISOString(),
     request_id: request.id,
     correlation_id: visible(headers['x-correlation-id'], 'X-Correlation-Id') ?? request.id,
     if_match: expected(request),
-    idempotency: idempotency(request, actor),
+    idempotency: idempotencyOf(request),
   };
 }
+
+/** Who asks, as the log names it. */
+export const actorOf = ({ holder }: Pick<FastifyRequest, 'holder'>): string =>
+  holder === undefined ? ANONYMOUS : `key:${holder.key_id}`;
 
 /** The client's request id where it is fit for a log line, else one of ours. */
 export const requestId = (headers: Record<string, string | string[] | undefined>): string => {
@@ -40,13 +43,13 @@ const { randomUUIDv7 } = crypto as { randomUUIDv7?: () => string };
 const newId: () => string = randomUUIDv7 ?? crypto.randomUUID;
 
 /** Keys belong to who sends them: two who happen to choose the same one do not hear of each other. */
-function idempotency(request: FastifyRequest, actor: string): Caller['idempotency'] {
+export function idempotencyOf(request: FastifyRequest): Caller['idempotency'] {
   const key = visible(request.headers['idempotency-key'], 'Idempotency-Key');
   if (key === undefined) return undefined;
   // A stream is told apart page by page, by who reads it.
   const body = request.body instanceof Readable ? '' : (JSON.stringify(request.body) ?? '');
   const used = `${request.method} ${request.url}\n${body}`;
-  return { key: `${actor} ${key}`, fingerprint: crypto.hash('sha256', used, 'base64url') };
+  return { key: `${actorOf(request)} ${key}`, fingerprint: crypto.hash('sha256', used, 'base64url') };
 }
 
 /** The version that a write expects; `If-None-Match: *`, as HTTP spells that nothing is there yet, expects version 0. */

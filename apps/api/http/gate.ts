@@ -1,10 +1,13 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { judge, type KeyHolder, type Principal, type Scope } from '#access';
+import { wasAnsweredAlike } from '#audit-log';
 import { DomainError } from '#kernel';
 import { contextOwners, type House } from '#assembly';
 import { conflictNamespaces } from '#memories';
 import { sessionOwners } from '#sessions';
 import { agentSession, taskSession } from '#work';
+import { idempotencyOf } from './caller.js';
+import './holder.js';
 import {
   asksForQuarantined,
   ROUTES,
@@ -14,13 +17,6 @@ import {
   type Owners,
   type RouteRight,
 } from './route-rights.js';
-
-declare module 'fastify' {
-  interface FastifyRequest {
-    /** Whose key the request came with; nothing where no keys are asked for. */
-    holder?: KeyHolder;
-  }
-}
 
 /** How often it is asked again whose an answer without an end is, in milliseconds. */
 const ASK_AGAIN = 500;
@@ -60,14 +56,14 @@ export class Gate {
     if (request.holder === undefined) return;
     const { principal } = request.holder;
     const asked = request as unknown as Asked;
-    if (asksForQuarantined(asked)) this.judgeAll(principal, [{ right: 'read', scope: { kind: 'audit' } }]);
-    this.judgeAll(principal, rightOf(request)!.demands?.(asked, this.owners) ?? []);
+    if (asksForQuarantined(asked)) this.judgeAll(request, principal, [{ right: 'read', scope: { kind: 'audit' } }]);
+    this.judgeAll(request, principal, rightOf(request)!.demands?.(asked, this.owners) ?? []);
   }
 
   /** One line of an import, which no check of the whole request has seen. */
   checkMemory(request: FastifyRequest, memory: object): void {
     if (request.holder === undefined) return;
-    this.judgeAll(request.holder.principal, writtenMemory(memory as Record<string, unknown>, this.owners));
+    this.judgeAll(request, request.holder.principal, writtenMemory(memory as Record<string, unknown>, this.owners));
   }
 
   private enter(request: FastifyRequest, reply: FastifyReply): void {
@@ -78,7 +74,10 @@ export class Gate {
     const holder = this.holderOf(request);
     if (holder === undefined) throw unauthenticated();
     request.holder = holder;
-    if (needed === undefined || !mayAsk(holder.principal, needed)) throw forbidden(holder.principal, needed);
+    if (needed === undefined || !mayAsk(holder.principal, needed)) {
+      request.denied = true;
+      throw forbidden(holder.principal, needed);
+    }
     if (routeOf(request) === ENDLESS) this.endWithKey(request, reply);
   }
 
@@ -100,15 +99,25 @@ export class Gate {
     reply.raw.once('close', () => clearInterval(timer));
   }
 
-  private judgeAll(principal: Principal, demands: Demand[]): void {
+  private judgeAll(request: FastifyRequest, principal: Principal, demands: Demand[]): void {
+    if (principal.role === 'operator') return;
     for (const { right, scope, absent } of demands) {
-      if (principal.role === 'operator') return;
       // What is not there, whoever may know that is told by the handler, in its own words.
       if (scope === undefined && principal.role === 'auditor' && right === 'read') continue;
       const verdict = scope === undefined ? undefined : judge(principal, right, scope);
       if (verdict?.allowed === true) continue;
-      throw absent ?? missing(verdict?.reason ?? `The ${principal.role} key has no right to ${right} this (session).`);
+      if (verdict === undefined && this.isAnswered(request)) continue;
+      request.denied = verdict !== undefined;
+      throw (
+        absent?.() ?? missing(verdict?.reason ?? `The ${principal.role} key has no right to ${right} this (session).`)
+      );
     }
+  }
+
+  /** What a request has done away with is not there when it comes again: its first answer is given again, to who got it. */
+  private isAnswered(request: FastifyRequest): boolean {
+    const idempotency = idempotencyOf(request);
+    return idempotency !== undefined && this.house.reads.point(wasAnsweredAlike, idempotency);
   }
 }
 

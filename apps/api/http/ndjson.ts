@@ -65,11 +65,14 @@ export async function* inPages<T>(items: AsyncIterable<T>, size: number): AsyncI
   if (page.length > 0) yield page;
 }
 
-/** Pages of values as a stream of JSON lines. */
-export function ndjson(pages: AsyncIterable<unknown[]>): Readable {
-  return Readable.from(lines(pages));
+/** Pages of values as a stream of JSON lines; told of how many there are on each. */
+export function ndjson(pages: AsyncIterable<unknown[]>, onPage: (lines: number) => void = () => undefined): Readable {
+  return Readable.from(lines(pages, onPage));
 }
 
-async function* lines(pages: AsyncIterable<unknown[]>): AsyncIterable<string> {
-  for await (const page of pages) yield page.map((value) => `${JSON.stringify(value)}\n`).join('');
+async function* lines(pages: AsyncIterable<unknown[]>, onPage: (lines: number) => void): AsyncIterable<string> {
+  for await (const page of pages) {
+    onPage(page.length);
+    yield page.map((value) => `${JSON.stringify(value)}\n`).join('');
+  }
 }

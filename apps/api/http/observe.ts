@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import type { House } from '#assembly';
+import './admission.js';
 
 /** Request ids, metrics and one log line for each request. */
 export function observeRequests(server: FastifyInstance, { metrics, log }: House): void {
@@ -26,6 +27,8 @@ export function observeRequests(server: FastifyInstance, { metrics, log }: House
     countBytes(request.socket);
     metrics.httpRequests.inc({ method, route, code: reply.statusCode });
     metrics.httpDuration.observe({ method, route }, seconds);
+    // Those that are shed are told together.
+    if (request.shed === true) return;
     log.info('request', {
       request_id: request.id,
       method,

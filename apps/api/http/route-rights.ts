@@ -7,7 +7,7 @@ export interface Demand {
   /** `undefined`: there is no such thing. */
   scope: Scope | undefined;
   /** What is said when it is not there; who may not know of it hears the same. Without it, that the right is missing. */
-  absent?: DomainError;
+  absent?: () => DomainError;
 }
 
 /** What may be looked up to say whose a thing is. */
@@ -51,7 +51,7 @@ const filtered = reads('clients');
 /** The one that the path names. */
 const one =
   (kind: 'session' | 'task' | 'agent', right: Right): Demands =>
-  ({ params }, owners) => [{ right, scope: owners[kind](params['id']!), absent: notFound(kind, params['id']!) }];
+  ({ params }, owners) => [{ right, scope: owners[kind](params['id']!), absent: () => notFound(kind, params['id']!) }];
 
 /** Keys of state that are shared with others need the right to write there. */
 function sharedKeys(keys: string[], scope: Scope | undefined): Demand[] {
@@ -83,7 +83,7 @@ function freeId(id: unknown, owners: Owners): Demand[] {
     throw invalid('session_id', 'holds a colon', 'Where keys are asked for, choose an id without one.');
   const scope = owners.session(id);
   if (scope === undefined) return [];
-  return [{ right: 'read', scope, absent: conflict('session-exists', `Session ${id} exists already.`) }];
+  return [{ right: 'read', scope, absent: () => conflict('session-exists', `Session ${id} exists already.`) }];
 }
 
 const fork: Demands = (asked, owners) => [
@@ -120,7 +120,7 @@ function ownerOf(text: unknown, owners: Owners): { scope: Scope | undefined } | 
   }
 }
 
-function inNamespace(right: Right, text: unknown, owners: Owners, absent?: DomainError): Demand[] {
+function inNamespace(right: Right, text: unknown, owners: Owners, absent?: Demand['absent']): Demand[] {
   const owner = ownerOf(text, owners);
   return owner === undefined ? [] : [{ right, scope: owner.scope, absent }];
 }
@@ -137,7 +137,7 @@ const reference = (kind: 'session' | 'task', id: unknown, owners: Owners): Deman
         {
           right: 'write',
           scope: owners[kind](id),
-          absent: conflict(`unknown-${kind}`, `There is no ${kind} ${id} to refer to.`),
+          absent: () => conflict(`unknown-${kind}`, `There is no ${kind} ${id} to refer to.`),
         },
       ]
     : [];
@@ -152,17 +152,14 @@ const readMemory: Demands = ({ params, query }, owners) => {
   const { namespace, key } = params as { namespace: string; key: string };
   const version = query['version'] ?? query['from'];
   const which = version === undefined ? '' : ` version ${String(version)}`;
-  return inNamespace('read', namespace, owners, notFound('memory', `${namespace}/${key}${which}`));
+  return inNamespace('read', namespace, owners, () => notFound('memory', `${namespace}/${key}${which}`));
 };
 
 const writeMemory: Demands = ({ params, body }, owners) =>
   writtenMemory({ ...body, namespace: params['namespace'] }, owners);
 
 const publish: Demands = ({ body }, owners) => [
-  ...inNamespace(
-    'read',
-    body['from_namespace'],
-    owners,
+  ...inNamespace('read', body['from_namespace'], owners, () =>
     notFound('memory', `${String(body['from_namespace'])}/${String(body['key'])}`),
   ),
   ...inNamespace('write', body['to_namespace'], owners),
@@ -178,10 +175,7 @@ const refine: Demands = (asked, owners) => [
   ...writeMemory(asked, owners),
   ...(asked.body['episodes'] as { namespace: string; key: string; version?: number }[]).flatMap(
     ({ namespace, key, version }) =>
-      inNamespace(
-        'read',
-        namespace,
-        owners,
+      inNamespace('read', namespace, owners, () =>
         conflict(
           'unknown-episode',
           `There is no memory ${namespace}/${key}${version === undefined ? '' : ` version ${version}`} to have learnt from.`,
@@ -193,8 +187,8 @@ const refine: Demands = (asked, owners) => [
 const synthesize: Demands = ({ body }, owners) => {
   const { session_id, task_id } = body as { session_id: string; task_id?: string };
   return [
-    { right: 'write', scope: owners.session(session_id), absent: notFound('session', session_id) },
-    ...(task_id === undefined ? [] : [{ ...read(owners.task(task_id)), absent: notFound('task', task_id) }]),
+    { right: 'write', scope: owners.session(session_id), absent: () => notFound('session', session_id) },
+    ...(task_id === undefined ? [] : [{ ...read(owners.task(task_id)), absent: () => notFound('task', task_id) }]),
   ];
 };
 
@@ -204,7 +198,7 @@ const taken = (kind: 'task' | 'agent', id: unknown, owners: Owners): Demand[] =>
   const name = kind === 'task' ? 'Task' : 'Agent';
   return scope === undefined
     ? []
-    : [{ ...read(scope), absent: conflict(`${kind}-exists`, `${name} ${String(id)} exists already.`) }];
+    : [{ ...read(scope), absent: () => conflict(`${kind}-exists`, `${name} ${String(id)} exists already.`) }];
 };
 
 /** A task or agent belongs to its session; of none it is for operators alone. */
@@ -214,16 +208,17 @@ const inSession = (kind: 'task' | 'agent', session_id: unknown, owners: Owners):
     : [
         {
           ...write({ kind: 'tasks' }),
-          absent: new DomainError('forbidden', 'session-needed', `With this key ${kind}s belong to a session.`, {
-            hint: 'Name one of your own in session_id.',
-          }),
+          absent: () =>
+            new DomainError('forbidden', 'session-needed', `With this key ${kind}s belong to a session.`, {
+              hint: 'Name one of your own in session_id.',
+            }),
         },
       ];
 
 const procedureOf = (procedure: unknown, owners: Owners): Demand[] => {
   const { namespace, key, version } = (procedure ?? {}) as Record<string, unknown>;
   const name = `${String(namespace)}/${String(key)} version ${String(version)}`;
-  const absent = conflict('unknown-procedure', `There is no ${name} to go by.`);
+  const absent = (): DomainError => conflict('unknown-procedure', `There is no ${name} to go by.`);
   return procedure === undefined ? [] : inNamespace('read', namespace, owners, absent);
 };
 
@@ -259,7 +254,7 @@ const changeAgent: Demands = (asked, owners) => [
 
 /** A conflict is shown to who sees all of it, and settled by who may write all of it. */
 const readConflict: Demands = ({ params }, owners) => {
-  const absent = notFound('conflict', params['id']!);
+  const absent = (): DomainError => notFound('conflict', params['id']!);
   const scopes = scopesOfConflict(params['id']!, owners);
   return (scopes.length === 0 ? [undefined] : scopes).map((scope) => ({ ...read(scope), absent }));
 };
@@ -275,12 +270,12 @@ const scopesOfConflict = (id: string, owners: Owners): (Scope | undefined)[] =>
 const contextsOfSession: Demands = ({ query }, owners) => {
   const session_id = query['session_id'] as string | undefined;
   if (session_id === undefined) return [{ right: 'read', scope: { kind: 'audit' } }];
-  return [{ right: 'read', scope: owners.session(session_id), absent: notFound('session', session_id) }];
+  return [{ right: 'read', scope: owners.session(session_id), absent: () => notFound('session', session_id) }];
 };
 
 /** It shows its session and its task. */
 const recordedContext: Demands = ({ params }, owners) => {
-  const absent = notFound('context', params['id']!);
+  const absent = (): DomainError => notFound('context', params['id']!);
   const { session_id, task_id = null } = owners.context(params['id']!) ?? {};
   return [
     { ...read(session_id === undefined ? undefined : owners.session(session_id)), absent },

@@ -133,10 +133,12 @@ const ending = (at: string | null | undefined): { expires_at?: string } =>
 const shown = ({ key, ...made }: CreatedKey): string =>
   `${key}\n${sentence(made)}Keep it now: it is not shown again. Send it as Authorization: Bearer <key>.\n`;
 
-function sentence({ id, name, role: as, status, app, users, projects, expires_at }: ApiKey): string {
+function sentence({ id, name, role: as, status, app, users, projects, expires_at, last_used_at }: ApiKey): string {
   const bound =
     app === null ? '' : `  app ${app}  users ${users.join(', ') || 'none'}  projects ${spelled(projects) || 'none'}`;
-  return `${id}  ${as}  ${status}  ${name}${bound}  ${expires_at === null ? 'never ends' : `until ${expires_at}`}\n`;
+  const ends = expires_at === null ? 'never ends' : `until ${expires_at}`;
+  const used = last_used_at === null ? 'not used yet' : `used ${last_used_at.slice(0, 16)}Z`;
+  return `${id}  ${as}  ${status}  ${name}${bound}  ${ends}  ${used}\n`;
 }
 
 const spelled = (projects: Record<string, Right>): string =>

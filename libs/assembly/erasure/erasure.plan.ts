@@ -51,7 +51,7 @@ export function subjectRef(db: Reader, { kind, id }: Subject): string {
 export const actorsOf = ({ kind, id }: Subject): string[] => (kind === 'user' ? [id, `user:${id}`] : []);
 
 /** Streams that belong to no subject: of these, single entries go. Orders to erase stay, as the proof that it happened. */
-const NOBODYS = ['agent', 'search'];
+const NOBODYS = ['agent', 'search', 'reads'];
 const PROOFS = ['erasure', 'erased'];
 
 /** Entries that name other things than their stream does, and what they name. */
@@ -198,7 +198,7 @@ class Closure {
     this.namespaces.push(prefix);
     const { from, to } = below(prefix);
     this.add(
-      sql`SELECT DISTINCT stream, 0 AS position FROM audit
+      sql`SELECT DISTINCT stream, iif(type = 'MemoriesRead', position, 0) AS position FROM audit
           WHERE memory_namespace = ${prefix} OR (memory_namespace >= ${from} AND memory_namespace < ${to})`,
     );
   }
@@ -256,6 +256,20 @@ class Closure {
               this.streams.has(streamName('conflict', String(one)));
       if (tells) this.single.add(position);
     }
+    this.addReads();
+  }
+
+  /** Reads of memories that go, wherever they are. */
+  private addReads(): void {
+    const streams = JSON.stringify([...this.streams].filter((stream) => streamParts(stream)[0] === 'memory'));
+    const encoded = (text: string): Sql => ({ text: `replace(replace(${text}, '%', '%25'), ':', '%3A')`, params: [] });
+    const found = this.db.all<{ position: number }>(
+      sql`SELECT position FROM audit WHERE type = 'MemoriesRead' AND data IS NOT NULL AND EXISTS
+            (SELECT 1 FROM json_each(data, '$.reads') r
+             WHERE 'memory:' || ${encoded('memory_namespace')} || ':' || ${encoded("r.value ->> 'key'")}
+               IN (SELECT value FROM json_each(${streams})))`,
+    );
+    for (const { position } of found) this.single.add(position);
   }
 }
 

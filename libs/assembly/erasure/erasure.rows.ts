@@ -44,6 +44,7 @@ const ROWS: [table: string, condition: In][] = [
   ['context_items', (positions) => sql`context_id IN (${positions})`],
   ['contexts', byId],
   ['jobs', byId],
+  ['api_key_uses', byId],
   ['api_keys', byId],
   ['sessions', byId],
 ];

@@ -37,6 +37,8 @@ export interface ErasureParts {
   operations: Operations;
   backups: Backups;
   signer: LogSigner;
+  /** Resolves when what was noted of reads so far is in the log. */
+  noted: () => Promise<void>;
 }
 
 /** Erases subjects from the log and from everything that was made of it, while the program serves. */
@@ -57,6 +59,7 @@ export class Erasures {
   async plan(input: ErasureInput): Promise<ErasurePlan> {
     const subject = subjectOf(input);
     reasonOf(input, subject);
+    await this.parts.noted();
     const plan = await this.parts.reads.scan(erasurePlan, subject);
     if (plan.entries === 0 && this.parts.reads.point(erasureOf, plan.subject_ref) === null) {
       throw notFound(subject.kind, subject.id);
