@@ -8,7 +8,13 @@ import {
   type KeptCheckpoint,
 } from '#audit-log';
 import { forgetChanges, noteChanges, type NoticedChanges } from '#documents';
-import { beginOperation, reportOperations, tidyOperations, type OperationReport } from '#operations';
+import {
+  beginOperation,
+  reportOperations,
+  tidyOperations,
+  type OperationReport,
+  type OperationStart,
+} from '#operations';
 import { claimJob, endJob, planJob, renewJob, type ClaimJob, type EndJob, type HoldJob, type PlanJob } from '#jobs';
 import { memory, memoryWith } from '#memories';
 import { Projections } from '#projections';
@@ -108,7 +114,7 @@ export function assembleWriter(db: Database, { episodicTtlDays = 90 }: HouseRule
       'retry-parked': (model) => retryParked(db, model as EmbeddingModel),
       'note-document-changes': (changes) => noteChanges(db, changes as NoticedChanges),
       'forget-document-changes': (changes) => forgetChanges(db, changes as NoticedChanges),
-      'start-operation': (report) => beginOperation(db, report as OperationReport),
+      'start-operation': (report) => beginOperation(db, report as OperationStart),
       'report-operations': (reports) => reportOperations(db, reports as OperationReport[]),
       'tidy-operations': (now) => tidyOperations(db, now as Parameters<typeof tidyOperations>[1]),
       'plan-job': (plan) => planJob(db, plan as PlanJob),
