@@ -2,7 +2,7 @@ import { decodeCursor, notFound, toPage, type Page } from '#kernel';
 import { and, defineRead, sql } from '#storage';
 import type { ConflictKind, Resolution } from './conflict.events.js';
 import type { MemoryRef } from './memory.events.js';
-import { inNamespace } from './memory.reads.js';
+import { inNamespace } from './memory.filter.js';
 
 export interface Conflict {
   id: string;
