@@ -16,6 +16,8 @@ import * as contextDtos from '../../apps/api/context.dto.js';
 import * as documentDtos from '../../apps/api/documents.dto.js';
 import * as learningDtos from '../../apps/api/learning.dto.js';
 import * as memoryDtos from '../../apps/api/memories.dto.js';
+import { SearchMemoriesBody } from '../../apps/api/memories-search.dto.js';
+import { ListNamespacesQuery } from '../../apps/api/namespaces.dto.js';
 import { CreateKeyBody, ListKeysQuery } from '../../apps/api/keys.dto.js';
 import { ConfigureJobBody, RunJobBody } from '../../apps/api/jobs.dto.js';
 import { ListQuarantinesQuery, QuarantineBody } from '../../apps/api/quarantines.dto.js';
@@ -607,7 +609,7 @@ describe('The OpenAPI document', () => {
       ],
       [
         'SearchMemoriesBody',
-        memoryDtos.SearchMemoriesBody,
+        SearchMemoriesBody,
         {
           query: 'coffee',
           mode: 'hybrid',
@@ -718,7 +720,7 @@ describe('The OpenAPI document', () => {
       ],
       [
         'GET /v1/namespaces',
-        memoryDtos.ListNamespacesQuery,
+        ListNamespacesQuery,
         { prefix: 'user', suffix: 'a', max_depth: 1, as_of: '1', limit: 1, cursor: 'c' },
       ],
       ['GET /v1/audit/events', ListAuditEventsQuery, { ...AUDIT_FILTER, order: 'asc', limit: 1, cursor: 'c' }],
