@@ -101,12 +101,18 @@ describe('The OpenAPI document', () => {
       title: expect.any(String),
       version: expect.stringMatching(/^\d+\.\d+\.\d+/),
     });
+    // Whoever tries routes out where keys are asked for can give theirs; where none are, none is needed.
+    expect(document.components.securitySchemes).toMatchObject({ key: { type: 'http', scheme: 'bearer' } });
+    expect(document.security).toEqual([{ key: [] }, { key_header: [] }, {}]);
     const ids = operations().map(({ operation }) => operation.operationId);
     expect(new Set(ids).size).toBe(ids.length);
     for (const { name, path, method, operation } of operations()) {
       expect(path).toMatch(/^\//);
       expect(['get', 'post', 'put', 'delete']).toContain(method);
-      expect({ name, summary: operation.summary }).toEqual({ name, summary: expect.stringMatching(/\S/) });
+      expect({ name, summary: operation.summary }).toEqual({
+        name,
+        summary: expect.stringMatching(/^[A-Z][^`\n]*\.$/),
+      });
       const inPath = [...path.matchAll(/\{(\w+)\}/g)].map(([, parameter]) => parameter);
       const declared = (operation.parameters ?? []).filter((parameter) => parameter.in === 'path');
       expect(declared.map((parameter) => parameter.name).toSorted()).toEqual(inPath.toSorted());
