@@ -36,8 +36,8 @@ export class ApiModule {
       imports: [AssemblyModule.for(house)],
       controllers: [
         SessionsController,
-        ConsolidationController,
         MemoriesController,
+        ConsolidationController,
         LearningController,
         NamespacesController,
         ContextController,

@@ -7,7 +7,7 @@ import { TimeOrPosition } from './http/as-of.js';
 import { MayBeLeftOut } from './http/optional.js';
 import { PageQuery } from './http/page.dto.js';
 import { SearchQueryBody } from './http/search-query.dto.js';
-import { ScoreDetailsBody } from './memories.dto.js';
+import { ScoreDetailsBody } from './memories-search.dto.js';
 
 const MAX_PATH = 1024;
 

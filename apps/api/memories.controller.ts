@@ -45,10 +45,10 @@ import { parseFilter } from './http/filter.js';
 import { ndjson } from './http/ndjson.js';
 import { observeSearch } from './http/observe-search.js';
 import { answerRead, answerWrite } from './http/written.js';
+import { BatchMemoriesBody, BatchResultBody, type BatchOperation } from './memories-batch.dto.js';
+import { SearchMemoriesBody, SearchMemoriesResult, type SearchFields } from './memories-search.dto.js';
 import {
   AddMemoryBody,
-  BatchMemoriesBody,
-  BatchResultBody,
   DiffMemoryQuery,
   ExpiredBody,
   ExpireMemoriesBody,
@@ -64,10 +64,6 @@ import {
   PublishMemoryBody,
   PutMemoryBody,
   RestoreMemoryBody,
-  SearchMemoriesBody,
-  SearchMemoriesResult,
-  type SearchFields,
-  type BatchOperation,
 } from './memories.dto.js';
 import { importMemories, toLine } from './memories.import.js';
 

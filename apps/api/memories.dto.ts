@@ -1,8 +1,5 @@
-import { ApiExtraModels, ApiProperty, getSchemaPath } from '@nestjs/swagger';
+import { ApiProperty, getSchemaPath } from '@nestjs/swagger';
 import {
-  ArrayMaxSize,
-  ArrayMinSize,
-  IsArray,
   IsBoolean,
   IsIn,
   IsInt,
@@ -16,11 +13,9 @@ import {
 } from 'class-validator';
 import type { JsonObject } from '#kernel';
 import { MEMORY_TYPES, type MemoryType } from '#memories';
-import { TimeOrPosition } from './http/as-of.js';
-import { ANY_OBJECT, ANY_VALUE, nullable } from './http/schemas.js';
-import { PageQuery } from './http/page.dto.js';
 import { MayBeLeftOut } from './http/optional.js';
-import { SearchQueryBody } from './http/search-query.dto.js';
+import { PageQuery } from './http/page.dto.js';
+import { ANY_OBJECT, ANY_VALUE, nullable } from './http/schemas.js';
 
 /** Ten years: whoever wants longer wants for ever. */
 const MAX_TTL_SECONDS = 315_360_000;
@@ -111,157 +106,6 @@ export class PublishMemoryBody {
   @IsString()
   @MaxLength(256)
   key!: string;
-}
-
-class AddressedOperation {
-  @IsString()
-  @MaxLength(512)
-  namespace!: string;
-
-  @IsString()
-  @MaxLength(256)
-  key!: string;
-}
-
-class WriteOperation extends MemoryContentBody {
-  @IsIn(['put', 'add'])
-  op!: 'put' | 'add';
-
-  @IsString()
-  @MaxLength(512)
-  namespace!: string;
-
-  @IsString()
-  @MaxLength(256)
-  key!: string;
-
-  @MayBeLeftOut()
-  @IsString()
-  @MinLength(1)
-  @MaxLength(256)
-  updated_by?: string;
-
-  /** Version that the write expects. */
-  @ApiProperty({ type: 'integer' })
-  @MayBeLeftOut()
-  @IsInt()
-  @Min(1)
-  if_match?: number;
-}
-
-class DeleteOperation extends AddressedOperation {
-  @IsIn(['delete'])
-  op!: 'delete';
-
-  @ApiProperty({ type: 'integer' })
-  @MayBeLeftOut()
-  @IsInt()
-  @Min(1)
-  if_match?: number;
-}
-
-class GetOperation extends AddressedOperation {
-  @IsIn(['get'])
-  op!: 'get';
-
-  @ApiProperty({ type: 'integer' })
-  @MayBeLeftOut()
-  @IsInt()
-  @Min(1)
-  version?: number;
-}
-
-class ListNamespacesOperation {
-  @IsIn(['list_namespaces'])
-  op!: 'list_namespaces';
-
-  @MayBeLeftOut()
-  @IsString()
-  @MaxLength(512)
-  prefix?: string;
-
-  @MayBeLeftOut()
-  @IsString()
-  @MaxLength(512)
-  suffix?: string;
-
-  @ApiProperty({ type: 'integer' })
-  @MayBeLeftOut()
-  @IsInt()
-  @Min(1)
-  @Max(64)
-  max_depth?: number;
-
-  @ApiProperty({ type: 'integer' })
-  @MayBeLeftOut()
-  @IsInt()
-  @Min(1)
-  @Max(1000)
-  limit: number = 100;
-}
-
-/** What a search of memories asks for, alone or in a batch. */
-export class SearchFields extends SearchQueryBody {
-  /** Whole segments: `user:al` does not match `user:alice`. */
-  @MayBeLeftOut()
-  @IsString()
-  @MaxLength(512)
-  namespace_prefix?: string;
-
-  @MayBeLeftOut()
-  @IsIn(MEMORY_TYPES)
-  memory_type?: MemoryType;
-}
-
-export class SearchMemoriesBody extends SearchFields {
-  /** Also what is in quarantine: for who looks into it. */
-  @MayBeLeftOut()
-  @IsBoolean()
-  include_quarantined: boolean = false;
-
-  /** A log position or an ISO-8601 time: what would have been found then. */
-  @TimeOrPosition()
-  as_of?: string | number;
-}
-
-class SearchOperation extends SearchFields {
-  @IsIn(['search'])
-  op!: 'search';
-}
-
-/** One operation of a batch, by its `op`. */
-export type BatchOperation =
-  WriteOperation | DeleteOperation | GetOperation | SearchOperation | ListNamespacesOperation;
-const OPERATIONS = [WriteOperation, DeleteOperation, GetOperation, SearchOperation, ListNamespacesOperation];
-
-@ApiExtraModels(...OPERATIONS)
-export class BatchMemoriesBody {
-  @ApiProperty({
-    type: 'array',
-    minItems: 1,
-    maxItems: 1000,
-    items: {
-      type: 'object',
-      required: ['op'],
-      properties: { op: { type: 'string', enum: ['put', 'add', 'delete', 'get', 'search', 'list_namespaces'] } },
-      discriminator: {
-        propertyName: 'op',
-        mapping: {
-          put: getSchemaPath(WriteOperation),
-          add: getSchemaPath(WriteOperation),
-          delete: getSchemaPath(DeleteOperation),
-          get: getSchemaPath(GetOperation),
-          search: getSchemaPath(SearchOperation),
-          list_namespaces: getSchemaPath(ListNamespacesOperation),
-        },
-      },
-      oneOf: OPERATIONS.map((operation) => ({ $ref: getSchemaPath(operation) })),
-    },
-  })
-  @IsArray()
-  @ArrayMinSize(1)
-  @ArrayMaxSize(1000)
-  operations!: BatchOperation[];
 }
 
 export class GetMemoryQuery {
@@ -389,34 +233,6 @@ export class HistoryQuery extends PageQuery {
   as_of?: string;
 }
 
-export class ListNamespacesQuery extends PageQuery {
-  /** Whole segments; `*` is any one segment. */
-  @MayBeLeftOut()
-  @IsString()
-  @MaxLength(512)
-  prefix?: string;
-
-  /** Whole segments; `*` is any one segment. */
-  @MayBeLeftOut()
-  @IsString()
-  @MaxLength(512)
-  suffix?: string;
-
-  /** Namespaces are cut to this many segments, and counted together. */
-  @ApiProperty({ type: 'integer' })
-  @MayBeLeftOut()
-  @IsInt()
-  @Min(1)
-  @Max(64)
-  max_depth?: number;
-
-  /** A log position or an ISO-8601 time: what there was then. */
-  @MayBeLeftOut()
-  @IsString()
-  @MaxLength(40)
-  as_of?: string;
-}
-
 export class MemoryOrigin {
   namespace!: string;
   key!: string;
@@ -468,48 +284,6 @@ export class MemoryPage {
   next_cursor!: string | null;
 }
 
-export class LentScore {
-  fromBefore!: number;
-  fromAfter!: number;
-  fromSession!: number;
-}
-
-export class ScoreDetailsBody {
-  /** Share of the query's words that the text has; `null` when words did not find it. */
-  @ApiProperty({ type: 'number', nullable: true })
-  words!: number | null;
-  /** Nearness in meaning; `null` when meaning did not find it. */
-  @ApiProperty({ type: 'number', nullable: true })
-  meaning!: number | null;
-  /** Terms of the query that were found. */
-  matched!: string[];
-  /** The score before neighbours lent theirs. */
-  own!: number;
-  /** What the texts before and after it, and its session, lent. */
-  lent!: LentScore;
-}
-
-export class MemoryHitBody extends MemoryBody {
-  /** 0 to 1, higher is better. */
-  score!: number;
-  score_details?: ScoreDetailsBody;
-}
-
-export class SearchMemoriesResult {
-  search_id!: string;
-  @ApiProperty({ enum: ['hybrid', 'semantic', 'keyword'] })
-  mode!: 'hybrid' | 'semantic' | 'keyword';
-  /** Meaning was asked for, but could not be told: words alone answered. */
-  degraded!: boolean;
-  results!: MemoryHitBody[];
-}
-
-export class BatchResultBody {
-  /** For each operation: the memory written or read, `null`, or a page of namespaces. */
-  @ApiProperty({ type: 'array', items: {} })
-  results!: unknown[];
-}
-
 export class PatchOperationBody {
   @ApiProperty({ enum: ['add', 'remove', 'replace', 'move', 'copy', 'test'] })
   op!: string;
@@ -530,17 +304,6 @@ export class ImportResultBody {
   /** Lines that were there already. */
   @ApiProperty({ type: 'integer' })
   unchanged!: number;
-}
-
-export class NamespaceBody {
-  namespace!: string;
-  @ApiProperty({ type: 'integer' })
-  count!: number;
-}
-
-export class NamespacePage {
-  items!: NamespaceBody[];
-  next_cursor!: string | null;
 }
 
 export class ExpireMemoriesBody {

@@ -5,7 +5,7 @@ import { namespacePrefix, type Caller, type Page } from '#kernel';
 import type { NamespaceCount } from '#memories';
 import { ListNamespaces } from '#memories/module';
 import { By } from './http/caller.js';
-import { ListNamespacesQuery, NamespacePage } from './memories.dto.js';
+import { ListNamespacesQuery, NamespacePage } from './namespaces.dto.js';
 
 @ApiTags('Memories')
 @Controller('v1/namespaces')

@@ -22,7 +22,7 @@ export class Progress {
 
   constructor(
     private readonly title: string,
-    private readonly total: number,
+    private total: number,
     private readonly out: NodeJS.WriteStream = process.stderr,
     private readonly quiet = false,
     { since = performance.now(), spell = count }: ProgressOptions = {},
@@ -37,8 +37,10 @@ export class Progress {
     this.reach(this.done + count);
   }
 
-  reach(done: number): void {
+  /** What there is to do may turn out to be more or less on the way. */
+  reach(done: number, total = this.total): void {
     this.done = done;
+    this.total = total;
     const now = performance.now();
     if (this.quiet || now - this.shown < (this.terminal ? REDRAW : LINE_EVERY)) return;
     this.shown = now;

@@ -1,7 +1,6 @@
-import { join } from 'node:path';
-import { Database, migrate, readMigrations, sql, type Reader, type Sql } from '#storage';
+import { Database, sql, type Reader, type Sql } from '#storage';
 import { reads } from './features.js';
-import { PROJECT_ROOT } from './project.js';
+import { openModel } from './model.js';
 
 /** How the database is asked one question of the product, as SQLite plans it on this file. */
 export interface QuestionPlan {
@@ -72,9 +71,8 @@ let model: string[] | undefined;
 /** What a new file would hold. */
 function modelNames(): string[] {
   if (model !== undefined) return model;
-  const db = Database.open({ path: ':memory:' });
+  const db = openModel();
   try {
-    migrate(db, readMigrations(join(PROJECT_ROOT, 'migrations')));
     return (model = schemaOf(db).map(({ name }) => name));
   } finally {
     db.close();

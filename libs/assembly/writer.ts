@@ -9,7 +9,13 @@ import {
 } from '#audit-log';
 import { noteKeyUses, type KeyUse } from '#access';
 import { forgetChanges, noteChanges, type NoticedChanges } from '#documents';
-import { beginOperation, reportOperations, tidyOperations, type OperationReport } from '#operations';
+import {
+  beginOperation,
+  reportOperations,
+  tidyOperations,
+  type OperationReport,
+  type OperationStart,
+} from '#operations';
 import { claimJob, endJob, planJob, renewJob, type ClaimJob, type EndJob, type HoldJob, type PlanJob } from '#jobs';
 import { memory, memoryWith } from '#memories';
 import { Projections } from '#projections';
@@ -109,7 +115,7 @@ export function assembleWriter(db: Database, { episodicTtlDays = 90 }: HouseRule
       'retry-parked': (model) => retryParked(db, model as EmbeddingModel),
       'note-document-changes': (changes) => noteChanges(db, changes as NoticedChanges),
       'forget-document-changes': (changes) => forgetChanges(db, changes as NoticedChanges),
-      'start-operation': (report) => beginOperation(db, report as OperationReport),
+      'start-operation': (report) => beginOperation(db, report as OperationStart),
       'report-operations': (reports) => reportOperations(db, reports as OperationReport[]),
       'tidy-operations': (now) => tidyOperations(db, now as Parameters<typeof tidyOperations>[1]),
       'plan-job': (plan) => planJob(db, plan as PlanJob),

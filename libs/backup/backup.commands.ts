@@ -4,6 +4,8 @@ import { Operations, type Operation } from '#operations';
 import { Backups } from './backups.js';
 import { asListed } from './listed.js';
 
+const ALONE = { kinds: ['backup', 'job.backup'], code: 'backup-running', message: 'A backup is being taken.' };
+
 /** Takes a backup now; answers with the operation at once. */
 export class TakeBackup {
   constructor(readonly by: Caller) {}
@@ -20,9 +22,10 @@ export class TakeBackupHandler implements ICommandHandler<TakeBackup> {
     const before = await this.operations.again(by);
     if (before !== undefined) return before;
     this.backups.refuseTwoAtOnce();
-    return this.operations.start(
+    return this.operations.startAlone(
       'backup',
       async (report) => asListed(await this.backups.take('manual', ({ done, total }) => report({ done, total }))),
+      ALONE,
       by,
     );
   }

@@ -2,7 +2,7 @@ import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 import { assertStorable, canonicalJson, DomainError, type JsonObject } from '#kernel';
 import type { Chat } from '#search';
 import { statementOf } from './statement.js';
-import type { Memory } from './memory.reads.js';
+import type { Memory } from './memory.row.js';
 
 /** What a model says about memories in conflict: one value for them, or that they are no conflict. */
 export type Arbitration = { same: true; value: JsonObject } | { same: false; reason: string };

@@ -3,7 +3,7 @@ import { seesNamespace } from '#access';
 import { and, defineRead, sql, type Sql } from '#storage';
 import type { ConflictKind, Resolution } from './conflict.events.js';
 import type { MemoryRef } from './memory.events.js';
-import { inNamespace } from './memory.reads.js';
+import { inNamespace } from './memory.filter.js';
 
 export interface Conflict {
   id: string;

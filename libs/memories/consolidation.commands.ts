@@ -20,7 +20,8 @@ import {
 } from './consolidation.js';
 import { summariseEpisodes, type EpisodicInput } from './episodes.js';
 import { memory } from './memory.decider.js';
-import { AS_WRITTEN, memoryIfAny, type Memory } from './memory.reads.js';
+import { AS_WRITTEN, memoryIfAny } from './memory.reads.js';
+import type { Memory } from './memory.row.js';
 import { settle, type Settlement } from './settlement.js';
 
 /** Looks for conflicts and settles them; answers at once with the operation that does. */

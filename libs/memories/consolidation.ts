@@ -10,7 +10,8 @@ import { settledConflicts, outdatedConflicts } from './conflict.reads.js';
 import { scanConflicts, type FoundConflict } from './conflict-scan.js';
 import { memory, type MemoryCommand } from './memory.decider.js';
 import type { MemoryRef } from './memory.events.js';
-import { AS_WRITTEN, memoryAt, memoryIfAny, type Memory } from './memory.reads.js';
+import { AS_WRITTEN, memoryAt, memoryIfAny } from './memory.reads.js';
+import type { Memory } from './memory.row.js';
 import { newestFirst, settle, type Settlement } from './settlement.js';
 
 /** What consolidation works with. */

@@ -6,7 +6,8 @@ import { daysBefore } from './archive.js';
 import { isFree, refOf, type ConsolidationPorts, type Report } from './consolidation.js';
 import { EPISODIC_TTL_SECONDS, memory } from './memory.decider.js';
 import { expiry, type MemoryRef } from './memory.events.js';
-import { memoryAt, type Memory } from './memory.reads.js';
+import { memoryAt } from './memory.reads.js';
+import type { Memory } from './memory.row.js';
 import { memoryText } from './memory.searchable.js';
 import { namespacesWithEpisodes, oldEpisodes } from './set-aside.reads.js';
 

@@ -5,7 +5,9 @@ import { sql } from '#storage';
 import { caller, openTestHouse, type TestHouse } from '../../test/support/house.js';
 import { expireEnded, type ExpiryRun } from './expire.js';
 import { memory, type MemoryCommand } from './memory.decider.js';
-import { memoriesPage, memoryIfAny, memoryVersion, namespacesPage, type Memory } from './memory.reads.js';
+import { memoriesPage, memoryIfAny, memoryVersion } from './memory.reads.js';
+import type { Memory } from './memory.row.js';
+import { namespacesPage } from './namespace.reads.js';
 import { searchMemories } from './memory.search.js';
 
 const T0 = '2026-01-01T00:00:00.000Z';

@@ -3,7 +3,7 @@ import type { Caller } from '#kernel';
 import type { ReadSide } from '#storage';
 import { memory } from './memory.decider.js';
 import type { ExpiryReason } from './memory.events.js';
-import { endedMemories, type Fading } from './memory.reads.js';
+import { endedMemories, type Fading } from './fading.reads.js';
 
 /** What of a version may fade: nothing happens when it is not what is there any more. */
 export const expire = ({ namespace, key, version }: Fading, reason: ExpiryReason): Step =>

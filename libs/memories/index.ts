@@ -56,17 +56,10 @@ export { memory, memoryStream, memoryWith } from './memory.decider.js';
 export type { ConflictEvent } from './conflict.events.js';
 export { MEMORY_TYPES, type MemoryEvent, type MemoryType } from './memory.events.js';
 export { MEMORY_WORDS, memorySearch, type MemorySearchAnswer, type MemorySearchInput } from './memory.search.js';
-export {
-  memoriesById,
-  memoryAt,
-  memoryIfAny,
-  newestTold,
-  toldByKey,
-  type Memory,
-  type Moment,
-  type NamespaceCount,
-  type Told,
-} from './memory.reads.js';
+export type { Moment } from './memory.filter.js';
+export { memoriesById, memoryAt, memoryIfAny, newestTold, toldByKey, type Told } from './memory.reads.js';
+export type { Memory } from './memory.row.js';
+export type { NamespaceCount } from './namespace.reads.js';
 export { memorySearchable } from './memory.searchable.js';
 export { quarantine } from './quarantine.decider.js';
 export type { QuarantineSource } from './quarantine.events.js';

@@ -15,18 +15,10 @@ import { ReadSide } from '#storage';
 import { expire } from './expire.js';
 import { memory, type MemoryCommand, type MemoryContent } from './memory.decider.js';
 import type { MemoryType } from './memory.events.js';
-import {
-  AS_WRITTEN,
-  entriesOf,
-  memoriesOfAge,
-  memoryAt,
-  memoryIfAny,
-  memoryVersion,
-  namespacesPage,
-  operationOf,
-  type Memory,
-  type NamespacesInput,
-} from './memory.reads.js';
+import { memoriesOfAge } from './fading.reads.js';
+import { AS_WRITTEN, entriesOf, memoryAt, memoryIfAny, memoryVersion, operationOf } from './memory.reads.js';
+import type { Memory } from './memory.row.js';
+import { namespacesPage, type NamespacesInput } from './namespace.reads.js';
 import { MEMORY_WORDS, searchMemories, type MemorySearchInput } from './memory.search.js';
 
 export interface WriteInput {

@@ -9,15 +9,13 @@ import {
   memoriesPage,
   memoryAt,
   memoryHistory,
-  namespacesPage,
   type ExportInput,
   type HistoryInput,
   type MemoriesInput,
-  type Memory,
   type MemoryInput,
-  type NamespaceCount,
-  type NamespacesInput,
 } from './memory.reads.js';
+import type { Memory } from './memory.row.js';
+import { namespacesPage, type NamespaceCount, type NamespacesInput } from './namespace.reads.js';
 import { MEMORY_WORDS, memorySearch, type MemorySearchAnswer, type MemorySearchInput } from './memory.search.js';
 
 /** A read's input as a client spells it: `as_of` may be a time or a position. */

@@ -2,7 +2,9 @@ import { below, type Json, type JsonObject, type Visibility } from '#kernel';
 import { seesNamespace } from '#access';
 import { halved, metadataWords, searchTexts, type Corpus, type Found, type SearchMode, type TextQuery } from '#search';
 import { and, defineRead, join, sql, type Reader, type Sql } from '#storage';
-import { memoriesById, memoryConditions, type Memory, type Moment } from './memory.reads.js';
+import { memoryConditions, type Moment } from './memory.filter.js';
+import { memoriesById } from './memory.reads.js';
+import type { Memory } from './memory.row.js';
 import type { MemoryType } from './memory.events.js';
 import { memoryText } from './memory.searchable.js';
 

@@ -1,6 +1,6 @@
 import { and, defineRead, sql } from '#storage';
 import type { MemoryType } from './memory.events.js';
-import { memoryConditions } from './memory.reads.js';
+import { memoryConditions } from './memory.filter.js';
 
 export interface OldMemoriesInput {
   namespace_prefix?: string;

@@ -1,6 +1,6 @@
 import type { Json, JsonObject } from '#kernel';
 import type { MemoryContent } from './memory.decider.js';
-import type { Memory } from './memory.reads.js';
+import type { Memory } from './memory.row.js';
 
 /** What a conflict comes to: at which address, and what stands there then. */
 export interface Settlement {

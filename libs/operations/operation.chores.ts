@@ -1,7 +1,7 @@
-import { canonicalJson, type JsonObject } from '#kernel';
+import { canonicalJson, conflict, type JsonObject } from '#kernel';
 import { sql, type Database } from '#storage';
 import type { Operation } from './operation.js';
-import { silent } from './operation.reads.js';
+import { runningOperation, silent } from './operation.reads.js';
 
 /** How an operation stands, as its process reports it. */
 export interface OperationReport extends Operation {
@@ -32,11 +32,31 @@ export function reportOperations(db: Database, reports: OperationReport[]): void
   }
 }
 
-/** Writes down that work begins. */
-export function beginOperation(db: Database, report: OperationReport): Operation {
+/** Work that is not begun while work of one of these kinds is under way, in whatever process. */
+export interface Alone {
+  kinds: string[];
+  /** How whoever comes second is refused. */
+  code: string;
+  message: string;
+}
+
+/** What an operation is before its work begins. */
+export interface OperationStart extends OperationReport {
+  alone?: Alone;
+}
+
+/** Writes down that work begins: in the one transaction in which nobody else can, so that two never begin at once. */
+export function beginOperation(db: Database, { alone, ...report }: OperationStart): Operation {
+  const { uptime, ...operation } = report;
+  if (alone !== undefined) refuseBeside(db, alone, uptime);
   reportOperations(db, [report]);
-  const { uptime: _, ...operation } = report;
   return operation;
+}
+
+function refuseBeside(db: Database, { kinds, code, message }: Alone, uptime: number): void {
+  const running = runningOperation.run(db, { kinds, uptime });
+  if (running === null) return;
+  throw conflict(code, message, `GET /v1/operations/${running} tells how far it is.`);
 }
 
 /** Writes down whose process is gone, and forgets what is old. Running ones are never forgotten. */

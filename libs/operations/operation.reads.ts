@@ -52,6 +52,18 @@ export const lastResult = defineRead('operations.last-result', (db, kinds: strin
   return row === undefined ? null : (JSON.parse(row.result) as object);
 });
 
+/** Which operation of one of these kinds is under way, as whoever asks at `uptime` sees it. */
+export const runningOperation = defineRead(
+  'operations.running',
+  (db, { kinds, uptime }: { kinds: string[]; uptime: number }): string | null => {
+    const row = db.one<{ id: string }>(
+      sql`SELECT operation_id AS id FROM operations WHERE status = 'running' AND NOT ${silent(uptime)}
+            AND kind IN (SELECT value FROM json_each(${JSON.stringify(kinds)})) ORDER BY operations.id LIMIT 1`,
+    );
+    return row?.id ?? null;
+  },
+);
+
 /**
  * Whether the process that does it has been silent for too long. A beat from the future is one from before the machine
  * started anew, or from another machine.
@@ -68,4 +80,4 @@ function toOperation({ place: _, done, total, result, ...operation }: OperationR
   return { ...operation, progress: { done, total }, result: parsed };
 }
 
-export const operationReads = [operationById, operationsPage, lastResult];
+export const operationReads = [operationById, operationsPage, lastResult, runningOperation];

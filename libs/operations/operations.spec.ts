@@ -110,6 +110,45 @@ describe('An operation', () => {
     expect(other.get(id)).toMatchObject({ status: 'interrupted', error: 'The program was stopped.' });
   });
 
+  describe('that is to be alone', () => {
+    const ALONE = { kinds: ['test', 'job.test'], code: 'test-running', message: 'A test is running.' };
+
+    it('is begun once, however many ask at once, in whichever process; who comes second is told which one it is', async () => {
+      const asked = await Promise.allSettled(
+        [one, other, one, other].map((on) => on.startAlone('test', () => never, ALONE)),
+      );
+      const [begun, ...more] = asked.flatMap((answer) => (answer.status === 'fulfilled' ? [answer.value] : []));
+      expect(more).toEqual([]);
+      const refused = asked.flatMap((answer) => (answer.status === 'rejected' ? [answer.reason as DomainError] : []));
+      expect(refused.map(({ kind, code }) => `${kind} ${code}`)).toEqual(Array(3).fill('conflict test-running'));
+      for (const { details } of refused) expect(details.hint).toContain(`GET /v1/operations/${begun!.id} `);
+      expect((await other.page({ kind: 'test', limit: 10 })).items).toHaveLength(1);
+    });
+
+    it('is refused beside each kind that it names, and beside no other', async () => {
+      await one.start('other', () => never);
+      await expect(other.startAlone('test', async () => ({}), ALONE)).resolves.toMatchObject({ kind: 'test' });
+      const { id } = await one.start('job.test', () => never);
+      await expect(other.startAlone('test', async () => ({}), ALONE)).rejects.toMatchObject({
+        details: { hint: expect.stringContaining(id) },
+      });
+    });
+
+    it('is begun after one that has ended, or whose process gives no sign of life', async () => {
+      await one.run('test', async () => ({}));
+      const { id } = await one.startAlone('test', () => never, ALONE);
+      silentFor(id, LEASE_SECONDS + 5);
+      await expect(other.startAlone('test', () => never, ALONE)).resolves.toMatchObject({ status: 'running' });
+      await other.close();
+    });
+
+    it('is the same one to who asks again under the same key, also while it runs', async () => {
+      const by = { time: new Date().toISOString(), idempotency: { key: 'k', fingerprint: 'f' } };
+      const [first, again] = await Promise.all([one, other].map((on) => on.startAlone('test', () => never, ALONE, by)));
+      expect(again!.id).toBe(first!.id);
+    });
+  });
+
   it('is forgotten after 90 days, or when a thousand of its kind came after it; never while it runs', async () => {
     const report = (id: string, more: Partial<Operation> = {}) => ({
       ...template,

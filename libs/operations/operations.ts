@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { wasAnswered, type SqliteAuditLog } from '#audit-log';
 import type { Caller, Page } from '#kernel';
 import type { ReadSide } from '#storage';
-import type { OperationReport } from './operation.chores.js';
+import type { Alone, OperationReport, OperationStart } from './operation.chores.js';
 import { operationById, operationsPage, type OperationsInput } from './operation.reads.js';
 import { machineSeconds } from './machine-time.js';
 import { BEAT_EVERY, type Operation, type Progress } from './operation.js';
@@ -47,6 +47,12 @@ export class Operations {
     return operation;
   }
 
+  /** Like {@link start}, but refused while work of the kinds that it names is under way, in whatever process. */
+  async startAlone(kind: string, work: OperationWork, alone: Alone, by?: Starter): Promise<Operation> {
+    const { operation } = await this.begin(kind, work, by, randomUUID(), alone);
+    return operation;
+  }
+
   /** What the caller's key has started before. To be asked where a second piece of such work would be refused. */
   async again(by: Starter | undefined): Promise<Operation | undefined> {
     if (by === undefined || !this.reads.point(wasAnswered, by.idempotency?.key)) return undefined;
@@ -82,6 +88,7 @@ export class Operations {
     work: OperationWork,
     by: Starter | undefined,
     id: string,
+    alone?: Alone,
   ): Promise<{ operation: Operation; ended: Promise<Operation> }> {
     const operation: Operation = {
       id,
@@ -93,7 +100,7 @@ export class Operations {
       started_at: new Date().toISOString(),
       finished_at: null,
     };
-    const report: OperationReport = { ...operation, uptime: machineSeconds() };
+    const report: OperationStart = { ...operation, uptime: machineSeconds(), alone };
     const first = await this.log.chore<Operation>('start-operation', report, by);
     if (first.id !== operation.id) return { operation: first, ended: Promise.resolve(first) };
     const entry = { operation, changed: false, written: performance.now() };

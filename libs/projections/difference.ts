@@ -1,5 +1,5 @@
 import { sql, type Database, type Sql } from '#storage';
-import { isWordIndex, quoted, shadowsOf } from './tables.js';
+import { isWordIndex, quoted } from './tables.js';
 
 /** How a rebuilt table differs from the living one, in rows; of a word index in words, and in texts that it is about. */
 export interface TableDifference {
@@ -14,7 +14,7 @@ export interface TableDifference {
 
 /**
  * Compares a table of `main` with the one of the attached database `rebuilt`, row for row, inside of SQLite: a million rows
- * take half a second.
+ * take half a second. How many differ; which ones, and in what, is told by `unequalRows`.
  */
 export function compareTable(db: Database, table: string): TableDifference {
   return { table, ...(isWordIndex(db, table) ? compareWords(db, table) : compareRows(db, table)) };
@@ -22,7 +22,7 @@ export function compareTable(db: Database, table: string): TableDifference {
 
 export const isEqual = ({ surplus, missing, changed }: TableDifference): boolean => surplus + missing + changed === 0;
 
-function compareRows(db: Database, table: string): Omit<TableDifference, 'table'> {
+export function compareRows(db: Database, table: string): Omit<TableDifference, 'table'> {
   const name = quoted(table);
   const count = (query: Sql): number => db.one<{ count: number }>(query)!.count;
   return {
@@ -37,7 +37,7 @@ function compareRows(db: Database, table: string): Omit<TableDifference, 'table'
 }
 
 /** Ids of rows that both have, with other contents. */
-function changedRows(db: Database, table: string): Sql {
+export function changedRows(db: Database, table: string): Sql {
   const columns = db.all<{ name: string }>(sql`SELECT name FROM pragma_table_info(${table})`);
   const of = (side: 'l' | 'r'): Sql => ({
     text: columns.map(({ name }) => `${side}.${quoted(name).text}`).join(', '),
@@ -72,35 +72,4 @@ function compareWords(db: Database, table: string): Omit<TableDifference, 'table
     db.exec(`DROP TABLE temp.words_of_${side}; DROP TABLE temp.places_in_${side}`);
   }
   return { surplus: count(texts('main', 'rebuilt')), missing: count(texts('rebuilt', 'main')), changed: words };
-}
-
-/** Up to this share of a table's rows they are exchanged one by one; beyond it the whole table is written anew. */
-const FEW = 0.05;
-
-/**
- * Makes a table of `main` what it is in `rebuilt`. Rows one by one where few differ; else emptied and filled in the order of
- * its trees, which SQLite does five times as fast as it inserts. Foreign keys are off meanwhile.
- */
-export function takeOver(db: Database, table: string): void {
-  if (isWordIndex(db, table)) {
-    for (const shadow of shadowsOf(db, table)) refill(db, shadow);
-    return;
-  }
-  const { surplus, missing, changed } = compareRows(db, table);
-  const rows = db.one<{ count: number }>(sql`SELECT count(*) AS count FROM rebuilt.${quoted(table)}`)!.count;
-  if (surplus + missing + changed > rows * FEW) return refill(db, table);
-  const name = quoted(table);
-  db.exec('CREATE TEMP TABLE changed (id INTEGER PRIMARY KEY)');
-  db.run(sql`INSERT INTO temp.changed ${changedRows(db, table)}`);
-  db.run(sql`DELETE FROM main.${name} WHERE rowid IN (SELECT id FROM temp.changed)
-    OR NOT EXISTS (SELECT 1 FROM rebuilt.${name} r WHERE r.rowid = ${name}.rowid)`);
-  db.run(sql`INSERT INTO main.${name} SELECT * FROM rebuilt.${name} r
-    WHERE NOT EXISTS (SELECT 1 FROM main.${name} l WHERE l.rowid = r.rowid)`);
-  db.exec('DROP TABLE temp.changed');
-}
-
-/** Writes a whole table of `main` anew, as it is in `rebuilt`. */
-export function refill(db: Database, table: string): void {
-  db.run(sql`DELETE FROM main.${quoted(table)}`);
-  db.run(sql`INSERT INTO main.${quoted(table)} SELECT * FROM rebuilt.${quoted(table)}`);
 }

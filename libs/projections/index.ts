@@ -1,5 +1,6 @@
-export { compareTable, isEqual, refill, type TableDifference } from './difference.js';
-export { unequalRows, unequalWords, type Unequal } from './compare.js';
+export { compareTable, isEqual, type TableDifference } from './difference.js';
+export { refill } from './take-over.js';
+export { unequalRows, unequalWords, type Unequal } from './unequal.js';
 export { isWordIndex } from './tables.js';
 export type { Feature } from './feature.js';
 export { parkedEvents, type ParkedEvent } from './parked.js';

@@ -2,11 +2,12 @@ import { rmSync } from 'node:fs';
 import { LogReader } from '#audit-log';
 import { DomainError, type EventCatalog, type Recorded } from '#kernel';
 import { Database, FileLock, join, sql, type Sql, type Synchronous } from '#storage';
-import { compareTable, isEqual, takeOver, type TableDifference } from './difference.js';
+import { compareTable, isEqual, type TableDifference } from './difference.js';
 import { eachOrAside, park, reasonOf } from './parked.js';
 import { project, type Projector } from './projector.js';
 import { Projections } from './projections.js';
 import { quoted } from './tables.js';
+import { takeOver } from './take-over.js';
 
 export interface RebuildReport {
   projections: string[];

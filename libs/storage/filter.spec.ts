@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import * as fc from 'fast-check';
 import { canonicalJson, DomainError, type Json, type JsonObject } from '#kernel';
-import { memoryField } from '../memories/memory.reads.js';
+import { memoryField } from '../memories/memory.filter.js';
 import { Database } from './database.js';
 import { compileFilter, type Field, type Filter } from './filter.js';
 import { sql } from './sql.js';

@@ -1,3 +1,4 @@
+import { uptime } from 'node:os';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import Sqlite from 'better-sqlite3';
 import { client, startServer, type TestServer } from '../support/server.js';
@@ -68,6 +69,46 @@ describe('R-S8 POST /v1/admin/integrity', () => {
     expect((await api.get('/metrics')).text).toMatch(/^abathur_integrity_check_ok\{check="tables"\} 0$/m);
     expect((await api.get('/health/ready')).status).toBe(200);
     await api.get('/v1/memories/user:alice/coffee').expect(200);
+  });
+
+  it('is made once at a time, by two processes on one file too: who comes second is told of the first', async () => {
+    const second = await startServer({ ABATHUR_DB_PATH: server.path });
+    try {
+      const asked = await Promise.all(
+        [server, second, server, second, server, second].map((asked_) => client(asked_).post('/v1/admin/integrity')),
+      );
+      const begun = asked.filter(({ status }) => status === 202).map(({ body }) => body.id as string);
+      const refused = asked.filter(({ status }) => status !== 202);
+      expect(begun.length).toBeGreaterThan(0);
+      for (const { status, body } of refused) {
+        expect({ status, body }).toMatchObject({ status: 409, body: { code: 'integrity-running' } });
+        expect(begun).toContain(/\/v1\/operations\/(\S+)/.exec(body.hint as string)?.[1]);
+      }
+      for (const id of begun) expect(await ended(server, id)).toMatchObject({ status: 'succeeded' });
+    } finally {
+      await second.stop();
+    }
+  });
+
+  it.each([
+    ['/v1/admin/integrity', 'job.check-integrity', 'integrity-running'],
+    ['/v1/admin/backups', 'job.backup', 'backup-running'],
+  ])('POST %s is refused while a worker does the same as %s', async (path, kind, code) => {
+    const db = new Sqlite(server.path);
+    db.prepare(
+      `INSERT INTO operations (operation_id, kind, status, done, total, started_at, beat)
+       VALUES ('theirs', ?, 'running', 0, 0, '2026-01-01T00:00:00.000Z', ?)`,
+    ).run(kind, Math.floor(uptime()));
+    try {
+      const { status, body } = await api.post(path);
+      expect({ status, body }).toMatchObject({
+        status: 409,
+        body: { code, hint: expect.stringContaining('/theirs ') },
+      });
+    } finally {
+      db.exec(`DELETE FROM operations WHERE operation_id = 'theirs'`);
+      db.close();
+    }
   });
 
   it('is known after a restart', async () => {

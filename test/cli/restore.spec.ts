@@ -25,6 +25,9 @@ async function backedUp(): Promise<BackedUp> {
   return { ...file, backup: id, position, shelf: file.environment['ABATHUR_BACKUP_DIR']! };
 }
 
+/** What is said where the log that is put back does not go on where the other one was signed. */
+const IDENTITY = 'abathur audit keys --renew begins a new identity; tell the auditors.';
+
 /** A copy of one, for a spec of its own. */
 function again(original: BackedUp): BackedUp {
   const directory = temporaryDirectory();
@@ -63,6 +66,8 @@ describe('abathur restore', () => {
       new RegExp(`is restored: ${file.position} entries, head [0-9a-f]{64}\\.\nThe old database is kept in `),
     );
     expect(inspect(file.path)).toMatchObject({ head: file.position, integrity: 'ok', differences: [] });
+    // Heads that were signed of the lost entries do not go on with what is there now.
+    expect(out).toContain(IDENTITY);
     const aside = /kept in (.*)\.$/m.exec(out)![1]!;
     expect(inspect(join(aside, 'old.db'))).toMatchObject({ head: old.head, integrity: 'ok', differences: [] });
   });
@@ -113,6 +118,7 @@ describe('abathur restore', () => {
     const { code, out } = await restore('latest', '--into', into, '--yes');
     expect(code).toBe(0);
     expect(out).not.toContain('kept in');
+    expect(out).not.toContain(IDENTITY);
     expect(inspect(into)).toMatchObject({ head: file.position, differences: [] });
     expect(bytes()).toEqual(before);
     expect(readdirSync(join(into, '..')).filter((name) => !name.endsWith('-lock'))).toEqual(

@@ -120,6 +120,7 @@ describe('abathur rollback', () => {
     const { err, out } = await rollback('--yes');
     expect(err.match(/^\d\. .*$/gm)).toHaveLength(5);
     expect(err).toMatch(/Lost: [\d,]+ later entries/);
+    expect(out).toContain('abathur audit keys --renew begins a new identity; tell the auditors.');
     expect(out).toMatch(/^Rolled back in [\d.]+ s to \S+: [\d,]+ entries, head [0-9a-f]{64}\.$/m);
   });
 

@@ -35,7 +35,7 @@ export interface Fuzzed {
 
 /** What no answer may show: the inside of the program. */
 const INSIDE =
-  /Sqlite|SQLITE_|node_modules|\.[jt]s:\d+|(?:Type|Range|Reference|Syntax)Error|\bat (?:async )?[\w.<]+ \(|FST_ERR|\[object/;
+  /Sqlite|SQLITE_|node_modules|\.[jt]s:\d+|(?:Type|Range|Reference|Syntax)Error|\bat (?:async )?[\w.<]+ \((?:file:|node:|\/)|FST_ERR|\[object/;
 
 /**
  * Sends requests drawn from a server's own OpenAPI document, one after the other, each operation as often as the

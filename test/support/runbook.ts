@@ -27,8 +27,8 @@ export class Runbook {
     this.waiting = new Set(this.blocks);
   }
 
-  static read(name: string): Runbook {
-    return new Runbook(name, readFileSync(join(RUNBOOKS, `${name}.md`), 'utf8'));
+  static read(name: string, folder = RUNBOOKS): Runbook {
+    return new Runbook(name, readFileSync(join(folder, `${name}.md`), 'utf8'));
   }
 
   /** The blocks under a heading, none of them under a smaller heading. */

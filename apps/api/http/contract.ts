@@ -10,6 +10,8 @@ interface Schema {
 }
 
 interface OperationObject {
+  summary?: string;
+  description?: string;
   parameters?: { name: string; in: string; required?: boolean; schema: Schema; description?: string }[];
   requestBody?: { required?: boolean; content: Record<string, { schema: Schema }> };
   responses: Record<string, unknown>;
@@ -68,6 +70,7 @@ export class Contract {
         for (const parameter of operation.parameters ?? [])
           if ('default' in parameter.schema) parameter.required = false;
         withProblems(operation);
+        summarise(operation);
       }
     }
     addProblemSchema(document);
@@ -143,10 +146,28 @@ const describe = (): Omit<OpenAPIObject, 'paths'> =>
   new DocumentBuilder()
     .setOpenAPIVersion('3.1.0')
     .setTitle('Abathur Memory')
-    .setDescription('Sessions, memories and the audit log of AI agents. Errors are problem+json (RFC 9457).')
+    .setDescription(
+      'Memory for AI agents: sessions, memories, documents, tasks and contexts, search in them, and the log of every change. ' +
+        'Errors are problem+json (RFC 9457).',
+    )
     .setVersion(VERSION)
+    .addBearerAuth({ type: 'http', scheme: 'bearer', description: 'A key: `abk_…`.' }, 'key')
+    .addApiKey({ type: 'apiKey', in: 'header', name: 'X-API-Key', description: 'The same key.' }, 'key_header')
+    // Either, or neither where the server asks for no keys.
+    .addSecurityRequirements('key')
+    .addSecurityRequirements('key_header')
+    .addSecurityRequirements({})
     .setLicense('MIT', 'https://opensource.org/license/mit')
     .build();
+
+/** Lists show the first sentence of what is said of a route, in plain text; the whole of it is read below. */
+function summarise(operation: OperationObject): void {
+  const { summary: said, description } = operation;
+  if (said === undefined) return;
+  const whole = said.replaceAll('\n', ' ');
+  operation.summary = (/^.*?\.(?= [A-Z])/.exec(whole)?.[0] ?? whole).replaceAll('`', '');
+  if (operation.summary !== whole) operation.description = [whole, description].filter(Boolean).join('\n\n');
+}
 
 /** Nothing but the named fields; a field with a default may be left out. */
 function seal(schema: Schema & { properties: Record<string, Schema> }): void {

@@ -1,8 +1,7 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { eraseSubject, readConfig, type Erasing, type Erasure, type ErasureInput, type ErasurePlan } from '#assembly';
 import { fenceOff } from '#backup';
-import type { Operation } from '#operations';
 import { EXIT, Failure } from '../failure.js';
+import { ended } from '../follow.js';
 import type { Rest } from '../rest.js';
 import type { Target } from '../target.js';
 
@@ -13,9 +12,6 @@ export interface EraseDesk {
   plan(input: ErasureInput): Promise<Plan>;
   erase(input: ErasureInput): Promise<{ erasure: Erasure; repeated: boolean }>;
 }
-
-/** How often a running erasure is asked how it stands, in milliseconds. */
-const ASK_EVERY = 200;
 
 export const deskOf = (target: Target): EraseDesk =>
   target.kind === 'server' ? onServer(target.rest) : onFile(target.path);
@@ -28,16 +24,12 @@ function onServer(rest: Rest): EraseDesk {
     erase: async (input) => {
       const { operation, erasure } = (await rest.post<Erasing>(ROUTE, input)).body;
       if (operation === null) return { erasure, repeated: true };
-      let now = operation;
-      while (now.status === 'running') {
-        await sleep(ASK_EVERY);
-        now = (await rest.get<Operation>(`/v1/operations/${operation.id}`)).body;
-      }
-      if (now.status !== 'succeeded') {
+      const { status, error } = await ended(rest, operation);
+      if (status !== 'succeeded') {
         throw new Failure(
           EXIT.unavailable,
           'erasure-not-done',
-          `The erasure ${now.status}: ${now.error}`,
+          `The erasure ${status}: ${error}`,
           'It is ordered, and goes on at the next start of the server or when it is asked for again.',
         );
       }

@@ -18,12 +18,12 @@ const sync: Verb = {
   example: 'abathur documents sync',
   declare: (command) => takesTarget(command.argument('[directory]', 'one of them; else all')),
   async run(call) {
-    const [{ serverFor }, { follow }] = await Promise.all([import('../target.js'), import('../follow.js')]);
+    const [{ serverFor }, { follow, resultOf }] = await Promise.all([import('../target.js'), import('../follow.js')]);
     return interruptible('The server goes on with it; abathur documents list shows how it ends.', async (interrupt) => {
       const rest = await serverFor(call, BY_SERVER, interrupt.signal);
       const body = call.args[0] === undefined ? {} : { directory: call.args[0] };
       const asked = { path: '/v1/documents/sync', body, title: 'Syncing', quiet: call.json };
-      const result = await follow<SyncResult>(rest, interrupt, asked);
+      const result = resultOf<SyncResult>(await follow(rest, interrupt, asked));
       const told = (['created', 'changed', 'renamed', 'removed', 'unchanged', 'failed'] as const)
         .map((outcome) => `${count(result[outcome])} ${outcome}`)
         .join(', ');

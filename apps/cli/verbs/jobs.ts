@@ -1,15 +1,11 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { InvalidArgumentError, type Command } from 'commander';
 import type { JobView } from '#jobs';
 import type { Operation } from '#operations';
 import { EXIT, Failure } from '../failure.js';
+import { interruptible } from '../interrupt.js';
 import { url } from '../options.js';
-import { Progress } from '../progress.js';
 import type { Rest } from '../rest.js';
 import { answer, type Call, type Verb, type VerbGroup } from '../verb.js';
-
-/** How often a run is asked how far it is, in milliseconds. */
-const ASK_EVERY = 200;
 
 const takesUrl = (command: Command): Command => command.option('--url <url>', 'ask this server', url);
 
@@ -32,24 +28,18 @@ const run: Verb = {
   declare: (command) =>
     takesUrl(command.argument('<name>', 'the job')).option('--dry-run', 'tell what would be done, and do nothing'),
   async run(call) {
-    const rest = await server(call);
+    const { follow } = await import('../follow.js');
     const [name] = call.args as [string];
-    const path = `/v1/admin/jobs/${encodeURIComponent(name)}/run`;
-    const begun = await rest.post<Operation>(path, { dry_run: call.options['dryRun'] === true });
-    let operation = begun.body;
-    let bar: { progress: Progress; done: number } | undefined;
-    for (let asked = 0; operation.status === 'running'; asked++) {
-      await sleep(ASK_EVERY);
-      operation = (await rest.get<Operation>(`/v1/operations/${operation.id}`)).body;
-      const { done, total } = operation.progress;
-      if (total === 0 || asked * ASK_EVERY < 1000) continue;
-      bar ??= { progress: new Progress(name, total, process.stderr, call.json), done: 0 };
-      bar.progress.add(done - bar.done);
-      bar.done = done;
-    }
-    bar?.progress.end();
-    answer(call, operation, ending(name, operation));
-    return operation.status === 'succeeded' ? 0 : EXIT.no;
+    return interruptible('The server goes on with it; abathur jobs list shows how it ends.', async (interrupt) => {
+      const operation = await follow(await server(call, interrupt.signal), interrupt, {
+        path: `/v1/admin/jobs/${encodeURIComponent(name)}/run`,
+        body: { dry_run: call.options['dryRun'] === true },
+        title: name,
+        quiet: call.json,
+      });
+      answer(call, operation, ending(name, operation));
+      return operation.status === 'succeeded' ? 0 : EXIT.no;
+    });
   },
 };
 
@@ -80,9 +70,9 @@ export const jobs: VerbGroup = {
 };
 
 /** Jobs run in a server or a worker, so there must be one. */
-async function server(call: Call): Promise<Rest> {
+async function server(call: Call, signal?: AbortSignal): Promise<Rest> {
   const { serverFor } = await import('../target.js');
-  return serverFor(call, 'Jobs are run by a server, and none has this database open.');
+  return serverFor(call, 'Jobs are run by a server, and none has this database open.', signal);
 }
 
 function sentence({ name, description, schedule, enabled, next_run_at, last_run }: JobView): string {

@@ -91,15 +91,8 @@ export const quarantine: VerbGroup = {
 };
 
 async function server(call: Call): Promise<Rest> {
-  const { target } = await import('../target.js');
-  const found = await target(call);
-  if (found.kind === 'server') return found.rest;
-  throw new Failure(
-    EXIT.unavailable,
-    'needs-server',
-    'Quarantines are imposed by a running server, and none has this file open.',
-    'Start it, or say where it is with --url.',
-  );
+  const { serverFor } = await import('../target.js');
+  return serverFor(call, 'Quarantines are imposed by a running server, and none has this file open.');
 }
 
 function tableOf(quarantines: Quarantine[]): string {

@@ -6,6 +6,8 @@ import type { IntegrityReport } from './report.js';
 import type { IntegrityWatch } from './watch.js';
 
 const KIND = 'integrity';
+const KINDS = [KIND, 'job.check-integrity'];
+const ALONE = { kinds: KINDS, code: 'integrity-running', message: 'A check of the database is under way already.' };
 
 /** What of the house a check needs. */
 interface Checked {
@@ -14,12 +16,9 @@ interface Checked {
   log: Log;
 }
 
-/** Begins a check of the database; the operation tells how it goes, and what it found. */
-export async function startIntegrityCheck(house: Checked, by?: Caller): Promise<Operation> {
-  const before = await house.operations.again(by);
-  if (before !== undefined) return before;
-  house.integrity.refuseTwice();
-  return house.operations.start(KIND, integrityCheck(house), by);
+/** Begins a check of the database, one at a time over all processes on the file; the operation tells how it goes, and what it found. */
+export function startIntegrityCheck(house: Checked, by?: Caller): Promise<Operation> {
+  return house.operations.startAlone(KIND, integrityCheck(house), ALONE, by);
 }
 
 /** A check of the database as the work of an operation; what is wrong goes to the program's log, too. */
@@ -35,4 +34,4 @@ export const integrityCheck =
 
 /** What the last check of this database found, whichever process made it; `null` when there was none yet. */
 export const lastIntegrityReport = (reads: ReadSide): IntegrityReport | null =>
-  reads.point(lastResult, [KIND, 'job.check-integrity']) as IntegrityReport | null;
+  reads.point(lastResult, KINDS) as IntegrityReport | null;

@@ -42,7 +42,7 @@ export class IntegrityWatch {
     }
   }
 
-  refuseTwice(): void {
+  private refuseTwice(): void {
     if (!this.running) return;
     throw conflict(
       'integrity-running',

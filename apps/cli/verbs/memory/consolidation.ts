@@ -45,11 +45,11 @@ export const consolidate: Verb = {
     const { dryRun = false } = call.options;
     const strategy = strategyOf(call, STRATEGIES);
     const body = { namespace_prefix: call.args[0], strategy, dry_run: dryRun };
-    const { follow } = await import('../../follow.js');
+    const { follow, resultOf } = await import('../../follow.js');
     return interruptible(GOES_ON, async (interrupt) => {
       const title = 'Consolidating';
       const asked = { path: '/v1/memories/consolidate', body, title, quiet: call.json };
-      const result = await follow<ConsolidationResult>(await serverOf(call), interrupt, asked);
+      const result = resultOf<ConsolidationResult>(await follow(await serverOf(call), interrupt, asked));
       answer(call, result, told(result));
       return 0;
     });
@@ -155,10 +155,10 @@ export const archive: Verb = {
       return 0;
     }
     const body = { namespace_prefix: prefix, memory_type: type, older_than_days: olderThanDays, dry_run: dryRun };
-    const { follow } = await import('../../follow.js');
+    const { follow, resultOf } = await import('../../follow.js');
     return interruptible(GOES_ON, async (interrupt) => {
       const asked = { path: '/v1/memories/archive', body, title: 'Archiving', quiet: call.json };
-      const result = await follow<ArchiveResult>(rest, interrupt, asked);
+      const result = resultOf<ArchiveResult>(await follow(rest, interrupt, asked));
       const what = result.dry_run ? 'would be archived' : 'archived';
       const names = result.memories.map((ref) => `${nameOf(ref)}\n`).join('');
       answer(call, result, `${names}${count(result.archived)} ${what}, ${count(result.skipped)} skipped.\n`);
