@@ -65,7 +65,7 @@ export class AssemblyModule {
 
 export { SynthesizeContext, type SynthesizedContext } from './context.commands.js';
 export { GetContext, ListContexts, ListTaintedContexts, type GivenContext } from './context.queries.js';
-export type { TaintedContext } from './context.reads.js';
+export type { TaintedContext } from './context.recorded.js';
 export {
   DiffLog,
   DiffLogHandler,

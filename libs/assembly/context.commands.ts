@@ -7,9 +7,12 @@ import { Meaning, type Halves } from '#search';
 import { sessionState } from '#sessions';
 import { ReadSide } from '#storage';
 import { taskAt } from '#work';
+import type { Context, ContextInput } from './context.answer.js';
 import { context, contextOf, type ContextCommand } from './context.decider.js';
+import { contextSearch } from './context.memories.js';
 import { PROMPT_FORMAT } from './context.prompt.js';
-import { contextNow, contextSearch, recordedContext, type Context, type ContextInput } from './context.reads.js';
+import { contextNow } from './context.reads.js';
+import { recordedContext } from './context.recorded.js';
 
 export interface SynthesisInput {
   session_id: string;

@@ -3,19 +3,19 @@ import { canonicalJson, DomainError, type Caller, type JsonObject, type Page } f
 import { MEMORY_WORDS } from '#memories';
 import { Meaning } from '#search';
 import { ReadSide } from '#storage';
+import type { Context } from './context.answer.js';
 import { sha256 } from './context.commands.js';
 import type { ContextPart } from './context.events.js';
+import { contextNow } from './context.reads.js';
 import {
-  contextNow,
   contextsPage,
   recordedContext,
   taintedContexts,
-  type Context,
   type ContextsInput,
   type ContextSummary,
   type RecordedContext,
   type TaintedContext,
-} from './context.reads.js';
+} from './context.recorded.js';
 
 export class GetContext {
   constructor(
