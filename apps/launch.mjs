@@ -62,7 +62,19 @@ function run(command) {
     env: environment(),
   });
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP']) process.on(signal, () => child.kill(signal));
+  if (process.env.npm_lifecycle_event !== undefined) endWithParent(child);
   child.on('exit', (code, signal) => process.exit(signal ? 128 : (code ?? 1)));
+}
+
+/** npm that is ended ends the shell between us, which tells nobody: without this the program would go on, with nobody's hand on it. */
+function endWithParent(child) {
+  const parent = process.ppid;
+  const watch = setInterval(() => {
+    if (process.ppid === parent) return;
+    clearInterval(watch);
+    child.kill('SIGTERM');
+  }, 250);
+  watch.unref();
 }
 
 function step(what, command, list) {

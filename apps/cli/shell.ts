@@ -7,8 +7,9 @@ import type { Verb, VerbGroup } from './verb.js';
 const HELP = `
 Verbs work through the running server where there is one, else on the file; they say which.
 Settings come from the environment; README.md lists them.
-Exit codes: 0 done, 1 the answer is no, 64 usage, 65 wrong data, 66 no such file, 69 no server or database to work with,
-            70 a defect here, 78 configuration, 130 stopped by Ctrl-C.
+Exit codes: 0 done, 1 the answer is no, 64 usage, 65 wrong data, 66 no such file,
+            69 no server or database to work with, 70 a defect here,
+            78 configuration, 130 stopped by Ctrl-C.
 
 Example:
   abathur load test/fixtures/conversations.sample.json

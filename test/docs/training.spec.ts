@@ -45,7 +45,7 @@ class Terminal {
   }
 
   async end(): Promise<void> {
-    const closed = once(this.shell, 'exit');
+    const closed = once(this.shell, 'close');
     process.kill(-this.shell.pid!, 'SIGKILL');
     await closed;
   }

@@ -31,11 +31,12 @@ const rebuild: Verb = {
   run: (call) =>
     atDesk(call, async (desk) => {
       const check = call.options['check'] === true;
+      const since = performance.now();
       let progress: Progress | undefined;
       let seen = 0;
       const report = await desk.rebuild(call.args[0]!, check, ({ done, total }) => {
         if (total === 0) return;
-        progress ??= new Progress(check ? 'Comparing' : 'Rebuilding', total, process.stderr, call.json);
+        progress ??= new Progress(check ? 'Comparing' : 'Rebuilding', total, process.stderr, call.json, { since });
         progress.add(done - seen);
         seen = done;
       });
