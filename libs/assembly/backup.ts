@@ -18,6 +18,7 @@ export const backupKnowledge = (): Knowledge => ({
   migrations: readMigrations(join(PROJECT_ROOT, 'migrations')),
   forgetLater: (db) => {
     forgetUnusedTexts(db);
+    db.run(sql`DELETE FROM api_key_uses WHERE id NOT IN (SELECT id FROM api_keys)`);
     db.run(sql`UPDATE reactions SET position = min(position, (SELECT coalesce(max(position), 0) FROM audit))`);
   },
   eraseAgain: async (path, directory, onErased) =>

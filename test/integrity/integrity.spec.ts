@@ -233,6 +233,7 @@ describe('R-S8 The integrity of a database', () => {
     operations: 'what was done, for people to look up; what it wrote is in the log',
     reactions: 'how far each has followed the log; what it did is in the log',
     embedding_failures: 'why a text has no vector; it can be tried again',
+    api_key_uses: 'when each key was last shown, to the minute; nothing is made of it',
     job_runs: 'when each job runs next and how it went last; the next run says it anew',
     parked_events: 'events that were left aside, with the reason; they are in the log, and a rebuild tries them again',
     document_changes: 'what the watcher saw and forgets with its next look',

@@ -91,6 +91,7 @@ describe('R-A5 Rebuilt from the log alone', () => {
       'reactions',
       'operations',
       'job_runs',
+      'api_key_uses',
       'log_nodes',
       'log_checkpoints',
     ];
