@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { mkdtempSync, readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -57,6 +57,7 @@ export async function trust(): Promise<Figure[]> {
     ];
   } finally {
     await Promise.all([open, keyed, audited].map((server) => server.stop()));
+    rmSync(directory, { recursive: true });
   }
 }
 
