@@ -60,9 +60,10 @@ export async function createApp(house: House): Promise<NestFastifyApplication> {
   readBodies(server);
   validateReads(server);
   const contract = Contract.of(app);
-  server.addHook('preHandler', async (request) => {
+  server.addHook('preHandler', (request, _, done) => {
     contract.check(request);
     gate.check(request);
+    done();
   });
   hideForeign(server, gate.owners);
   if (house.config.ABATHUR_AUDIT_READS === 'on') auditReads(server, house.readAudit);

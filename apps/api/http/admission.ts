@@ -58,9 +58,9 @@ export class Admission {
       clearInterval(timer);
       this.endSpell();
     });
-    server.addHook('onRequest', async (request, reply) => {
+    server.addHook('onRequest', (request, reply, done) => {
       const { url = '' } = request.routeOptions;
-      if (ALWAYS.includes(url) || url === ENDLESS) return;
+      if (ALWAYS.includes(url) || url === ENDLESS) return done();
       const isRead = request.method === 'GET' || request.method === 'HEAD';
       if (!this.admits(isRead ? 0 : this.writes.age)) {
         request.shed = true;
@@ -69,6 +69,7 @@ export class Admission {
       }
       this.underWay += 1;
       reply.raw.once('close', () => (this.underWay -= 1));
+      done();
     });
   }
 

@@ -21,7 +21,10 @@ export function readBodies(server: FastifyInstance): void {
   server.addContentTypeParser(['application/x-ndjson', 'application/ndjson'], (request, payload, done) =>
     request.routeOptions.url === NDJSON_ROUTE ? done(null, payload) : done(unsupported('This route takes JSON.')),
   );
-  server.addHook('onRequest', async (request) => assertReadable(request));
+  server.addHook('onRequest', (request, _, done) => {
+    assertReadable(request);
+    done();
+  });
   server.addHook('onRoute', (route) => {
     if (BULK_ROUTES.includes(route.url)) route.bodyLimit = BULK_LIMIT;
   });

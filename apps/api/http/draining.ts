@@ -31,13 +31,14 @@ export class Draining {
 
   watch(server: FastifyInstance): void {
     this.server = server;
-    server.addHook('onRequest', async (request, reply) => {
+    server.addHook('onRequest', (request, reply, done) => {
       if (this.begun) reply.header('connection', 'close');
-      if (ALWAYS.includes(request.routeOptions.url ?? '')) return;
+      if (ALWAYS.includes(request.routeOptions.url ?? '')) return done();
       if (this.refuses)
         throw new DomainError('unavailable', 'shutting-down', 'The server is shutting down.', { retry_after: 1 });
       this.underWay.add(request);
       reply.raw.once('close', () => this.leave(request));
+      done();
     });
   }
 

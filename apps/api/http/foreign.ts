@@ -32,9 +32,9 @@ const CONTENT = ['value', 'metadata', 'content', 'state', 'state_delta', 'input_
  * what a session alone knew.
  */
 export function hideForeign(server: FastifyInstance, owners: Sighted): void {
-  server.addHook('preSerialization', async ({ holder }, _, payload) => {
-    if (holder === undefined || isUnbound(holder.principal)) return payload;
-    return new Sight(holder.principal, owners).shown(payload);
+  server.addHook('preSerialization', ({ holder }, _, payload, done) => {
+    const sees = holder === undefined || isUnbound(holder.principal);
+    done(null, sees ? payload : new Sight(holder.principal, owners).shown(payload));
   });
 }
 

@@ -48,7 +48,10 @@ export class Gate {
 
   watch(server: FastifyInstance): void {
     if (!this.on) return;
-    server.addHook('onRequest', async (request, reply) => this.enter(request, reply));
+    server.addHook('onRequest', (request, reply, done) => {
+      this.enter(request, reply);
+      done();
+    });
   }
 
   /** To be asked when the form of the request is known to be right. */

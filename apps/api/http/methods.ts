@@ -23,10 +23,10 @@ export function refuseMethods(server: FastifyInstance): () => void {
     if (methods.has('GET')) methods.add('HEAD');
     taken.set(url, methods);
   });
-  server.addHook('onRequest', async ({ method, routeOptions: { url } }, reply) => {
+  server.addHook('onRequest', ({ method, routeOptions: { url } }, reply, done) => {
     if (!METHODS.includes(method)) throw new HttpException(`There is no method ${method} here.`, 501);
     const methods = taken.get(url ?? '');
-    if (methods === undefined || methods.has(method)) return;
+    if (methods === undefined || methods.has(method)) return done();
     const allow = [...methods].toSorted().join(', ');
     reply.header('allow', allow);
     throw new HttpException(`There is no ${method} here; this path takes ${allow}.`, 405);

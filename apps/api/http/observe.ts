@@ -14,11 +14,12 @@ export function observeRequests(server: FastifyInstance, { metrics, log }: House
     metrics.httpSent.inc(Math.max(0, now.sent - before.sent));
     known.set(socket, now);
   };
-  server.addHook('onRequest', async (request, reply) => {
+  server.addHook('onRequest', (request, reply, done) => {
     metrics.httpInFlight.inc();
     reply.header('x-request-id', request.id);
+    done();
   });
-  server.addHook('onResponse', async (request, reply) => {
+  server.addHook('onResponse', (request, reply, done) => {
     const { method } = request;
     // The route's pattern, never the URL: labels stay few, and no name of a user becomes one.
     const route = request.routeOptions.url ?? 'none';
@@ -28,7 +29,7 @@ export function observeRequests(server: FastifyInstance, { metrics, log }: House
     metrics.httpRequests.inc({ method, route, code: reply.statusCode });
     metrics.httpDuration.observe({ method, route }, seconds);
     // Those that are shed are told together.
-    if (request.shed === true) return;
+    if (request.shed === true) return done();
     log.info('request', {
       request_id: request.id,
       method,
@@ -36,5 +37,6 @@ export function observeRequests(server: FastifyInstance, { metrics, log }: House
       status: reply.statusCode,
       ms: Math.round(reply.elapsedTime * 100) / 100,
     });
+    done();
   });
 }

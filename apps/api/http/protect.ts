@@ -21,7 +21,8 @@ const PAGE = {
 
 /** Headers for browsers that come by. No other origin is let in: there is no CORS. */
 export function protectAnswers(server: FastifyInstance): void {
-  server.addHook('onRequest', async (request, reply) => {
+  server.addHook('onRequest', (request, reply, done) => {
     reply.headers(/^\/docs(?:[/?]|$)/.test(request.url) ? PAGE : API);
+    done();
   });
 }

@@ -29,11 +29,12 @@ export class RateLimit {
   /** To be called after whoever finds out whose a request is. */
   watch(server: FastifyInstance): void {
     if (this.most === 0) return;
-    server.addHook('onRequest', async ({ holder }, reply) => {
-      if (holder === undefined) return;
+    server.addHook('onRequest', ({ holder }, reply, done) => {
+      if (holder === undefined) return done();
       const { left, wait } = this.take(holder.key_id);
       void reply.header('ratelimit-policy', `"${POLICY}";q=${this.most};w=${WINDOW}`);
       void reply.header('ratelimit', `"${POLICY}";r=${left};t=${wait}`);
+      done();
     });
   }
 

@@ -18,16 +18,16 @@ export function answerRead<T>(request: FastifyRequest, reply: FastifyReply, tag:
 
 /** Every other read is told apart by its content: a weak ETag, and 304 when the client has it already. */
 export function validateReads(server: FastifyInstance): void {
-  server.addHook('onSend', async (request, reply, payload) => {
+  server.addHook('onSend', (request, reply, payload, done) => {
     const read = request.method === 'GET' || request.method === 'HEAD';
     if (!read || reply.statusCode !== 200 || typeof payload !== 'string' || !request.url.startsWith('/v1/'))
-      return payload;
-    if (reply.hasHeader('etag')) return payload;
+      return done(null, payload);
+    if (reply.hasHeader('etag')) return done(null, payload);
     const tag = `W/"${hash('sha1', payload, 'base64url')}"`;
     reply.header('etag', tag);
-    if (!isKnown(request, tag)) return payload;
+    if (!isKnown(request, tag)) return done(null, payload);
     reply.status(304).removeHeader('content-type').removeHeader('content-length');
-    return null;
+    done(null, null);
   });
 }
 
