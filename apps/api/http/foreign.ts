@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import { judge, type Principal, type Scope } from '#access';
-import type { Owners } from './route-rights.js';
+import type { Owners } from './demands.js';
 
 type Naming = 'address' | 'namespace' | 'session' | 'task';
 

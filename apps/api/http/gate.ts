@@ -7,16 +7,9 @@ import { conflictNamespaces } from '#memories';
 import { sessionOwners } from '#sessions';
 import { agentSession, taskSession } from '#work';
 import { idempotencyOf } from './caller.js';
+import { asksForQuarantined, writtenMemory, type Asked, type Demand, type Owners } from './demands.js';
 import './holder.js';
-import {
-  asksForQuarantined,
-  ROUTES,
-  writtenMemory,
-  type Asked,
-  type Demand,
-  type Owners,
-  type RouteRight,
-} from './route-rights.js';
+import { ROUTES, type RouteRight } from './route-rights.js';
 
 /** How often it is asked again whose an answer without an end is, in milliseconds. */
 const ASK_AGAIN = 500;
