@@ -29,4 +29,11 @@ describe('R-O9 A bar', () => {
     expect(Number(left)).toBeLessThanOrEqual(200);
     expect(rate).toMatch(/^\d/);
   });
+
+  it('of time that passes tells no rate', () => {
+    const { stream, lines } = terminal(100);
+    new Progress('Watching', 900, stream, false, { isTime: true }).reach(450);
+    expect(lines()[0]).toMatch(/ 50 %, 7 min 30 s of 15 min 00 s, .* left$/);
+    expect(lines()[0]).not.toContain('/s');
+  });
 });

@@ -10,12 +10,15 @@ export interface ProgressOptions {
   since?: number;
   /** How an amount is written: a count by itself. */
   spell?: (value: number) => string;
+  /** What passes are seconds: they have no rate. */
+  isTime?: boolean;
 }
 
 /** How far long work is: a bar where there is a terminal, a line every other second where there is none. */
 export class Progress {
   private readonly begin: number;
   private readonly spell: (value: number) => string;
+  private readonly isTime: boolean;
   private readonly terminal: boolean;
   private done = 0;
   private shown: number;
@@ -25,10 +28,11 @@ export class Progress {
     private total: number,
     private readonly out: NodeJS.WriteStream = process.stderr,
     private readonly quiet = false,
-    { since = performance.now(), spell = count }: ProgressOptions = {},
+    { since = performance.now(), isTime = false, spell = isTime ? duration : count }: ProgressOptions = {},
   ) {
     this.begin = since;
     this.spell = spell;
+    this.isTime = isTime;
     this.terminal = out.isTTY === true;
     this.shown = this.terminal ? 0 : this.begin;
   }
@@ -78,7 +82,8 @@ export class Progress {
     const rate = seconds > 0 ? done / seconds : 0;
     const rest =
       done >= total ? `in ${duration(seconds)}` : `${rate > 0 ? duration((total - done) / rate) : 'some time'} left`;
-    return `${percent} %, ${this.spell(done)} of ${this.spell(total)}, ${this.spell(Math.round(rate))}/s, ${rest}`;
+    const perSecond = this.isTime ? '' : `${this.spell(Math.round(rate))}/s, `;
+    return `${percent} %, ${this.spell(done)} of ${this.spell(total)}, ${perSecond}${rest}`;
   }
 }
 

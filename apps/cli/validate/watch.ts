@@ -50,7 +50,7 @@ export async function watch(options: WatchOptions, interrupt: Interrupt): Promis
   mkdirSync(out, { recursive: true });
   writeFileSync(join(out, SAMPLES), `${JSON.stringify({ plan })}\n${JSON.stringify(first)}\n`);
   const ticks = [first];
-  const progress = new Progress('Watching', seconds, process.stderr, quiet);
+  const progress = new Progress('Watching', seconds, process.stderr, quiet, { isTime: true });
   const begin = performance.now();
   for (let number = 1; number * every <= seconds && !interrupt.requested; number++) {
     const next = begin + number * every * 1000;

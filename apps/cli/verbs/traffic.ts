@@ -42,7 +42,7 @@ export const traffic: Verb = {
     await someoneIsThere(server as string);
     // Ctrl-C ends it early, and the figures are of what was done until then.
     const interrupt = new Interrupt();
-    const progress = new Progress('Working', seconds as number, process.stderr, call.json);
+    const progress = new Progress('Working', seconds as number, process.stderr, call.json, { isTime: true });
     const run = Date.now().toString(36);
     const options = { url: server, key, app, sessions, rate: rate === 0 ? null : rate, seconds, seed, run };
     try {
