@@ -38,7 +38,7 @@ export const keyOf = defineRead(
   'access.key-of',
   (db, { key_id, now }: { key_id: string; now: string }): { id: number; mac: string } | null =>
     db.one<{ id: number; mac: string }>(
-      sql`SELECT id, mac FROM api_keys
+      sql`SELECT id, mac FROM api_keys INDEXED BY idx_api_keys_shown
           WHERE key_id = ${key_id} AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > ${now})`,
     ) ?? null,
 );

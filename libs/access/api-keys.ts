@@ -5,7 +5,7 @@ import type { ReadSide } from '#storage';
 import { apiKey } from './api-key.decider.js';
 import { hasOperator, keyById, keyOf, keysPage, principalOf, type ApiKey } from './api-key.reads.js';
 import type { KeyUses } from './key-uses.js';
-import { macOf, makeKey, matches, readKey } from './key.js';
+import { isSame, macOf, makeKey, readKey, type SpelledKey } from './key.js';
 import type { Principal, Right, Role } from './principal.js';
 
 /** What a new key is to be. */
@@ -34,6 +34,10 @@ export interface KeyHolder {
   principal: Principal;
 }
 
+interface Shown extends Pick<SpelledKey, 'id'> {
+  mac: Buffer;
+}
+
 /** Keys of clients: made, shown once, rotated, revoked, and recognised at each request. */
 export class ApiKeys {
   constructor(
@@ -49,6 +53,8 @@ export class ApiKeys {
 
   private held: Buffer | undefined;
   private readonly principals = new LRUCache<number, Principal>({ max: 1000 });
+  /** Keys that counted when they were shown before, with what is kept of their secrets: that never changes. */
+  private readonly shown = new LRUCache<string, Shown>({ max: 1000 });
 
   private get pepper(): Buffer {
     return (this.held ??= this.pepperOf());
@@ -59,13 +65,19 @@ export class ApiKeys {
    * a wrong secret. Asked anew each time, so a revocation counts at once in every process.
    */
   holder(text: string, now: string): KeyHolder | undefined {
-    const spelled = readKey(text);
-    if (spelled === undefined) return undefined;
-    const known = this.reads.point(keyOf, { key_id: spelled.id, now });
+    const shown = this.shown.get(text) ?? this.read(text);
+    if (shown === undefined) return undefined;
+    const known = this.reads.point(keyOf, { key_id: shown.id, now });
     const kept = known === null ? undefined : Buffer.from(known.mac, 'base64url');
-    if (!matches(spelled.secret, this.pepper, kept) || known === null) return undefined;
+    if (!isSame(shown.mac, kept) || known === null) return undefined;
+    this.shown.set(text, shown);
     this.uses?.note(known.id, now);
-    return { key_id: spelled.id, principal: this.principalOf(known.id) };
+    return { key_id: shown.id, principal: this.principalOf(known.id) };
+  }
+
+  private read(text: string): Shown | undefined {
+    const spelled = readKey(text);
+    return spelled && { id: spelled.id, mac: macOf(spelled.secret, this.pepper) };
   }
 
   /** By the position that made the key, so never that of another one. */

@@ -21,7 +21,7 @@ export { apiKey } from './api-key.decider.js';
 export type { ApiKey } from './api-key.reads.js';
 export { ApiKeys, type CreatedKey, type KeyHolder, type NewKey } from './api-keys.js';
 export { KeyUses, noteKeyUses, type KeyUse } from './key-uses.js';
-export { macOf, makeKey, matches, readKey, type SpelledKey } from './key.js';
+export { isSame, macOf, makeKey, readKey, type SpelledKey } from './key.js';
 export { isLoopback } from './loopback.js';
 export { pepperIn } from './pepper.js';
 export { judge, visibleTo, type Scope, type Verdict } from './policy.js';

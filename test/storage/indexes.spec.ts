@@ -117,6 +117,7 @@ describe('R-S5 Each index serves a query of the product:', () => {
   };
 
   const uses: Record<string, () => unknown> = {
+    idx_api_keys_shown: () => read('access.key-of', { key_id: 'aaaaaaaa', now }),
     idx_audit_stream_version: () => log.readStream('session:s1'),
     idx_audit_stream_event_id: () => execute(appendTo(living())),
     idx_audit_timestamp: () => positionAt.run(db, now),
