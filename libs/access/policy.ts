@@ -13,11 +13,21 @@ export type Verdict = { allowed: true } | { allowed: false; reason: string };
 
 type Rule = (who: Bound, scope: never) => boolean;
 
+// A service may act for thousands, and is asked for one of them at each request.
+const users = new WeakMap<Bound, Set<string>>();
+function usersOf(who: Bound): Set<string> {
+  let named = users.get(who);
+  if (named === undefined) users.set(who, (named = new Set(who.users)));
+  return named;
+}
+
 const always: Rule = () => true;
 const never: Rule = () => false;
-const sameSession = ({ app, users, projects }: Bound, scope: Extract<Scope, { kind: 'session' }>): boolean =>
-  scope.app === app && users.includes(scope.user) && (scope.project === null || Object.hasOwn(projects, scope.project));
-const sameUser = ({ users }: Bound, { user }: { user: string }): boolean => users.includes(user);
+const sameSession = (who: Bound, scope: Extract<Scope, { kind: 'session' }>): boolean =>
+  scope.app === who.app &&
+  usersOf(who).has(scope.user) &&
+  (scope.project === null || Object.hasOwn(who.projects, scope.project));
+const sameUser = (who: Bound, { user }: { user: string }): boolean => usersOf(who).has(user);
 const sameApp = (who: Bound, { app }: { app: string }): boolean => who.app === app;
 const member = ({ projects }: Bound, { project }: { project: string }): boolean => Object.hasOwn(projects, project);
 const writer = ({ projects }: Bound, { project }: { project: string }): boolean =>

@@ -19,6 +19,8 @@ interface Bucket {
  */
 export class RateLimit {
   private readonly buckets = new Map<string, Bucket>();
+  /** When full buckets were last let go of. */
+  private swept = 0;
 
   constructor(
     /** Requests a minute; 0: as many as anybody likes. */
@@ -29,10 +31,11 @@ export class RateLimit {
   /** To be called after whoever finds out whose a request is. */
   watch(server: FastifyInstance): void {
     if (this.most === 0) return;
+    const policy = `"${POLICY}";q=${this.most};w=${WINDOW}`;
     server.addHook('onRequest', ({ holder }, reply, done) => {
       if (holder === undefined) return done();
       const { left, wait } = this.take(holder.key_id);
-      void reply.header('ratelimit-policy', `"${POLICY}";q=${this.most};w=${WINDOW}`);
+      void reply.header('ratelimit-policy', policy);
       void reply.header('ratelimit', `"${POLICY}";r=${left};t=${wait}`);
       done();
     });
@@ -51,17 +54,14 @@ export class RateLimit {
         hint: `Ask again in ${retry_after} s.`,
       });
     }
-    this.remember(key, { left: left - 1, at: now });
+    this.buckets.set(key, { left: left - 1, at: now });
+    if (now - this.swept >= WINDOW * 1000) this.sweep(now);
     return { left: Math.floor(left - 1), wait: Math.ceil(((this.most - left + 1) * each) / 1000) };
   }
 
   /** Who has been quiet for a minute has a full bucket, and none is kept for them. */
-  private remember(key: string, bucket: Bucket): void {
-    this.buckets.delete(key);
-    this.buckets.set(key, bucket);
-    for (const [oldest, { at }] of this.buckets) {
-      if (bucket.at - at < WINDOW * 1000) break;
-      this.buckets.delete(oldest);
-    }
+  private sweep(now: number): void {
+    this.swept = now;
+    for (const [key, { at }] of this.buckets) if (now - at >= WINDOW * 1000) this.buckets.delete(key);
   }
 }
