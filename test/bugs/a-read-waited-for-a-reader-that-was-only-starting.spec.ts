@@ -22,10 +22,13 @@ it('R-S3 gives a read that waits to whichever reader is free first, not to one t
   const gate = new Int32Array(new SharedArrayBuffer(4));
   const held = pool.run(named('wait'), { gate, answer: 'held' });
   const waiting = [1, 2, 3, 4].map((n) => pool.run(named('echo'), n));
-  // One more is on its way, which never comes; no third one before it is there.
+  // One more is on its way, which does not come; no third one before it is there.
   expect(pool.status()).toMatchObject({ size: 2, in_use: 1, waiting: 4 });
   Atomics.store(gate, 0, 1);
   Atomics.notify(gate, 0);
   expect(await Promise.all([held, ...waiting])).toEqual(['held', 1, 2, 3, 4]);
+  // A pool is closed when all that were started are there.
+  Atomics.store(starts, 1, 1);
+  Atomics.notify(starts, 1);
   await pool.close();
 });

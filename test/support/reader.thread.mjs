@@ -3,7 +3,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { DomainError } from '#kernel';
 import { checkPragmas, Database, defineRead, hostReads, readRegistry, sql } from '#storage';
 
-// Where a spec says so, every reader but the first never gets through its start.
+// Where a spec says so, every reader but the first does not get through its start until it is let.
 const { starts } = workerData;
 if (starts !== undefined && Atomics.add(starts, 0, 1) > 0) Atomics.wait(starts, 1, 0);
 
