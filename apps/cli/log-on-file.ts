@@ -1,5 +1,5 @@
 import { assembleWriter, catalog, migrateFile, readConfig, type Config } from '#assembly';
-import { SqliteAuditLog } from '#audit-log';
+import { directly, SqliteAuditLog } from '#audit-log';
 import { Database, ReadSide, type ReaderPool } from '#storage';
 
 /** Reads on the connection at hand: a command has no readers of its own. */
@@ -16,14 +16,7 @@ export async function withLogOnFile<T>(
   migrateFile(config);
   const db = Database.open({ path: config.ABATHUR_DB_PATH, synchronous: config.ABATHUR_DB_SYNCHRONOUS });
   try {
-    const writer = assembleWriter(db);
-    const log = new SqliteAuditLog(db, catalog, {
-      settle: async (request) => {
-        const [settled] = writer.batch([request]);
-        if ('error' in settled!) throw settled.error;
-        return settled!.value;
-      },
-    });
+    const log = new SqliteAuditLog(db, catalog, directly(assembleWriter(db)));
     return await work(log, readsOf(db), config);
   } finally {
     db.close();

@@ -65,12 +65,13 @@ export class ApiKeys {
    * a wrong secret. Asked anew each time, so a revocation counts at once in every process.
    */
   holder(text: string, now: string): KeyHolder | undefined {
-    const shown = this.shown.get(text) ?? this.read(text);
+    const before = this.shown.get(text);
+    const shown = before ?? this.read(text);
     if (shown === undefined) return undefined;
     const known = this.reads.point(keyOf, { key_id: shown.id, now });
     const kept = known === null ? undefined : Buffer.from(known.mac, 'base64url');
     if (!isSame(shown.mac, kept) || known === null) return undefined;
-    this.shown.set(text, shown);
+    if (before === undefined) this.shown.set(text, shown);
     this.uses?.note(known.id, now);
     return { key_id: shown.id, principal: this.principalOf(known.id) };
   }

@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { decideStep, SqliteAuditLog } from '#audit-log';
+import { directly, decideStep, SqliteAuditLog } from '#audit-log';
 import { memory } from '#memories';
 import { session } from '#sessions';
 import { Database, migrate, readMigrations } from '#storage';
-import { caller, directly, MIGRATIONS } from '../../test/support/house.js';
+import { caller, MIGRATIONS } from '../../test/support/house.js';
 import { catalog } from './features.js';
 import { Tally } from './tally.js';
 import { assembleWriter } from './writer.js';

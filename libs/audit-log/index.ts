@@ -82,8 +82,9 @@ export {
 export { parseProof, spellProof, type TlogProof } from './tlog-proof.js';
 export { flawedNode, signedHead, treeHead, treeRoot, type TreeHead } from './tree.js';
 export { upcast } from './upcast.js';
-export { WriterClient, type Settler } from './writer-client.js';
+export { directly, WriterClient, type Settler } from './writer-client.js';
 export { hostWriter } from './writer-host.js';
+export { streamPart } from './stream-part.js';
 export { Writer, type Settled, type WriterHooks, type WriterRequest } from './writer.js';
 
 /** Reads that run on reader threads. */

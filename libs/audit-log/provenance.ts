@@ -1,5 +1,6 @@
 import { notFound, streamName, streamParts, type Recorded } from '#kernel';
 import { sql, type Reader, type Sql } from '#storage';
+import { streamPart } from './stream-part.js';
 import { thingOf, type Thing } from './thing.js';
 
 /** What something was made of: a thing, at one of its own versions, or one entry of the log. */
@@ -12,7 +13,7 @@ export const TURN_OF_SESSION = 'extracted_from';
 
 /** Anybody may say in metadata what a memory was extracted from: that it is a turn of its session, the log has to confirm. */
 const IS_TRUE = sql`(p.relation <> ${TURN_OF_SESSION}
-    OR s.stream = 'session:' || replace(replace(e.session_id, '%', '%25'), ':', '%3A'))`;
+    OR s.stream = 'session:' || ${streamPart('e.session_id')})`;
 
 /** For event types that make something of something else: what of. Said by the feature, in one place. */
 export type Provenance = Record<string, (event: Recorded) => Source[]>;
@@ -187,7 +188,7 @@ const settingOf = (stream: string): Sql[] =>
     ? (['session', 'task'] as const).map((kind) => {
         const column: Sql = { text: `${kind}_id`, params: [] };
         return sql`SELECT ${`written_in_${kind}`} AS relation,
-              ${`${kind}:`} || replace(replace(${column}, '%', '%25'), ':', '%3A') AS stream,
+              ${`${kind}:`} || ${streamPart(column.text)} AS stream,
               NULL AS version, NULL AS position, min(position) AS said_at, correlation_id AS operation
             FROM audit WHERE stream = ${stream} AND ${column} IS NOT NULL GROUP BY ${column} ORDER BY said_at`;
       })

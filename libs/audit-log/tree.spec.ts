@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { assembleWriter, catalog } from '#assembly';
 import { sql, type ReadSide } from '#storage';
 import { live } from '../../test/support/history.js';
-import { caller, directly, openTestHouse, type TestHouse } from '../../test/support/house.js';
+import { caller, openTestHouse, type TestHouse } from '../../test/support/house.js';
 import { openCheckpoint } from './checkpoint.js';
 import { verdictOn, type Disclosure } from './entry.js';
 import { LogKeys } from './log-keys.js';
@@ -14,6 +14,7 @@ import { extendsTree, Frontier, includes, leafHash } from './merkle.js';
 import { SqliteAuditLog } from './sqlite-audit-log.js';
 import { parseProof } from './tlog-proof.js';
 import { flawedNode, nodeId, treeHead, treeRoot } from './tree.js';
+import { directly } from './writer-client.js';
 
 describe('R-A4 The tree of the log', () => {
   let house: TestHouse;

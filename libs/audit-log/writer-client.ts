@@ -1,10 +1,21 @@
 import { Worker } from 'node:worker_threads';
 import { DomainError, type SerializedDomainError } from '#kernel';
-import type { Settled, WriterRequest } from './writer.js';
+import type { Settled, Writer, WriterRequest } from './writer.js';
 
 /** Whoever settles requests: the writer thread in production, the writer itself in tests. */
 export interface Settler {
   settle(request: WriterRequest): Promise<unknown>;
+}
+
+/** Settles each request at once, on this thread and in a transaction of its own: for commands on a file, and for tests. */
+export function directly(writer: Pick<Writer, 'batch'>): Settler {
+  return {
+    settle: async (request) => {
+      const [settled] = writer.batch([request]);
+      if ('error' in settled!) throw settled.error;
+      return settled!.value;
+    },
+  };
 }
 
 /** What the thread reports for a batch: which requests, what came of them, and how long it took. */

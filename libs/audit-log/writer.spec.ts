@@ -6,13 +6,14 @@ import { Projections } from '#projections';
 import { session } from '#sessions';
 import { Database, sql } from '#storage';
 import { nextTask, task } from '#work';
-import { caller, directly, openTestHouse, type TestHouse } from '../../test/support/house.js';
+import { caller, openTestHouse, type TestHouse } from '../../test/support/house.js';
 import { verifySlice } from './chain.js';
 import type { NewEvent } from './audit-log.js';
 import { LogReader } from './log-reader.js';
 import { LogWriter } from './log-writer.js';
 import { SqliteAuditLog } from './sqlite-audit-log.js';
 import { chooseStep, decideStep, Transactor, type Decision, type Step, type WorkAnswer } from './transactor.js';
+import { directly } from './writer-client.js';
 import { Writer, type Settled, type WriterRequest } from './writer.js';
 
 const NOW = '2026-01-02T03:04:05.678Z';

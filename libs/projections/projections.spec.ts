@@ -1,11 +1,11 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { LogReader, LogWriter, SqliteAuditLog, Transactor, Writer, type NewEvent } from '#audit-log';
+import { directly, LogReader, LogWriter, SqliteAuditLog, Transactor, Writer, type NewEvent } from '#audit-log';
 import { catalog, projectors as all } from '#assembly';
 import { memories } from '#memories';
 import { sessions } from '#sessions';
 import { Database, migrate, readMigrations, sql } from '#storage';
 import { live } from '../../test/support/history.js';
-import { caller, directly, MIGRATIONS, openTestHouse, type TestHouse } from '../../test/support/house.js';
+import { caller, MIGRATIONS, openTestHouse, type TestHouse } from '../../test/support/house.js';
 import type { Projector } from './projector.js';
 import { parkedEvents } from './parked.js';
 import { projectionStatus } from './projections.reads.js';

@@ -1,6 +1,6 @@
 import { decodeCursor, notFound, toPage, type JsonObject, type Page, type Visibility } from '#kernel';
 import { seesOfSession, seesSession } from '#access';
-import type { Snapshot } from '#audit-log';
+import { streamPart, type Snapshot } from '#audit-log';
 import { and, defineRead, sql, type Reader, type Sql } from '#storage';
 import { taskStream, type TaskCommand } from './task.decider.js';
 import type { ProcedureRef, TaskEvent, TaskStatus, TaskSubmitted } from './task.events.js';
@@ -138,17 +138,17 @@ export const tasksPage = defineRead(
 const now = (column: string): Sql => ({ text: column, params: [] });
 
 // What a task was is told by the last event of its stream up to then; where nothing came since, by its row.
-const STREAM = `'task:' || replace(replace(tasks.task_id, '%', '%25'), ':', '%3A')`;
+const STREAM = sql`'task:' || ${streamPart('tasks.task_id')}`;
 const statusAt = (position: number): Sql =>
   sql`CASE WHEN tasks.position <= ${position} THEN status ELSE (
         SELECT CASE type WHEN 'TaskStarted' THEN 'running' WHEN 'TaskCompleted' THEN 'completed'
                  WHEN 'TaskFailed' THEN 'failed' WHEN 'TaskCancelled' THEN 'cancelled' ELSE 'pending' END
-        FROM audit WHERE stream = ${{ text: STREAM, params: [] }} AND audit.position <= ${position}
+        FROM audit WHERE stream = ${STREAM} AND audit.position <= ${position}
         ORDER BY stream_version DESC LIMIT 1) END`;
 const agentAt = (position: number): Sql =>
   sql`CASE WHEN tasks.position <= ${position} THEN agent_id ELSE (
         SELECT json_extract(data, '$.agent_id') FROM audit
-        WHERE stream = ${{ text: STREAM, params: [] }} AND audit.position <= ${position}
+        WHERE stream = ${STREAM} AND audit.position <= ${position}
           AND type IN ('TaskStarted', 'TaskRetried')
         ORDER BY stream_version DESC LIMIT 1) END`;
 

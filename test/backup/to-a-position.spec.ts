@@ -1,13 +1,13 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { SqliteAuditLog } from '#audit-log';
+import { directly, SqliteAuditLog } from '#audit-log';
 import { assembleWriter, catalog } from '#assembly';
 import type { ListedBackup } from '#backup';
 import { LocalEmbedder, embeddingBacklog, type EmbeddingModel } from '#search';
 import { Database, sql } from '#storage';
 import { abathur } from '../support/cli.js';
 import { live } from '../support/history.js';
-import { catchUp, directly } from '../support/house.js';
+import { catchUp } from '../support/house.js';
 import { inspect } from '../support/inspect.js';
 import { liveOn } from '../support/lived-file.js';
 import { schema } from '../support/schema.js';

@@ -1,6 +1,6 @@
 import { openHouse, readConfig, seed, startBackground, type House } from '#assembly';
 import { assembleWriter, catalog } from '#assembly';
-import { SqliteAuditLog, type Settler } from '#audit-log';
+import { directly, SqliteAuditLog, type Settler } from '#audit-log';
 import { Database, ReadSide } from '#storage';
 import { createApp } from '../../apps/api/app.js';
 
@@ -64,12 +64,5 @@ function constantReads({ reads }: House): ReadSide {
 
 function onThisThread({ config }: House): Settler {
   const db = Database.open({ path: config.ABATHUR_DB_PATH, synchronous: config.ABATHUR_DB_SYNCHRONOUS });
-  const writer = assembleWriter(db);
-  return {
-    settle: async (request) => {
-      const [result] = writer.batch([request]);
-      if ('error' in result!) throw result.error;
-      return result!.value;
-    },
-  };
+  return directly(assembleWriter(db));
 }

@@ -1,8 +1,8 @@
 import { expect, it } from '@jest/globals';
-import { decideStep, SqliteAuditLog, type Decision } from '#audit-log';
+import { directly, decideStep, SqliteAuditLog, type Decision } from '#audit-log';
 import { assembleWriter, catalog } from '#assembly';
 import { memory } from '#memories';
-import { caller, directly, openTestHouse } from '../support/house.js';
+import { caller, openTestHouse } from '../support/house.js';
 
 // JSON.parse('-0') is -0, its canonical text is 0: what comes again must be compared with what was stored.
 it('R-M3 takes minus zero for the zero that is stored', async () => {

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { auditEvents, chooseStep, decideStep, positionAt, SqliteAuditLog, type Step } from '#audit-log';
+import { directly, auditEvents, chooseStep, decideStep, positionAt, SqliteAuditLog, type Step } from '#audit-log';
 import { assembleWriter, catalog, reads } from '#assembly';
 import { document } from '#documents';
 import { embeddingBacklog, LocalEmbedder, type EmbeddingModel } from '#search';
@@ -8,7 +8,7 @@ import { session, sessionsToArchive } from '#sessions';
 import { Database, sql, type Sql } from '#storage';
 import { endedTasks, nextTask, procedureOutcomes, progress, staleTasks, task } from '#work';
 import { live } from '../support/history.js';
-import { caller, catchUp, directly, openTestHouse, type TestHouse } from '../support/house.js';
+import { caller, catchUp, openTestHouse, type TestHouse } from '../support/house.js';
 
 /** A connection that remembers what it was asked. */
 function recording(db: Database): { db: Database; asked: Sql[] } {

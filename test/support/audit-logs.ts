@@ -1,10 +1,10 @@
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { SqliteAuditLog, WriterClient, type AuditLog } from '#audit-log';
+import { directly, SqliteAuditLog, WriterClient, type AuditLog } from '#audit-log';
 import { assembleWriter, catalog } from '#assembly';
 import { Database, migrate, readMigrations } from '#storage';
 import type { LogUnderTest } from '../contract/audit-log.contract.js';
-import { directly, MIGRATIONS } from './house.js';
+import { MIGRATIONS } from './house.js';
 import { temporaryDirectory } from './server.js';
 
 /** The script that hosts the writer in the built program. */

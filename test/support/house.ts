@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { SqliteAuditLog, type Settler, type Writer } from '#audit-log';
+import { directly, SqliteAuditLog, type Writer } from '#audit-log';
 import { assembleWriter, catalog, projectors } from '#assembly';
 import type { Caller } from '#kernel';
 import type { Turn } from '#projections';
@@ -44,17 +44,6 @@ export async function catchUp({ log }: Pick<TestHouse, 'log'>): Promise<void> {
     if (mode === 'inline') continue;
     while ((await log.chore<Turn>('catch-up', name)).events > 0);
   }
-}
-
-/** Settles each request at once, in a transaction of its own. */
-export function directly(writer: Writer): Settler {
-  return {
-    settle: async (request) => {
-      const [result] = writer.batch([request]);
-      if ('error' in result!) throw result.error;
-      return result!.value;
-    },
-  };
 }
 
 export const caller = (overrides: Partial<Caller> = {}): Caller => ({

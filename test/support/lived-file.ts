@@ -1,9 +1,9 @@
 import { join } from 'node:path';
-import { SqliteAuditLog } from '#audit-log';
+import { directly, SqliteAuditLog } from '#audit-log';
 import { assembleWriter, catalog } from '#assembly';
 import { Database, migrate, readMigrations } from '#storage';
 import { live } from './history.js';
-import { catchUp, directly, MIGRATIONS } from './house.js';
+import { catchUp, MIGRATIONS } from './house.js';
 import { temporaryDirectory } from './server.js';
 
 /** A database file with a life in it, beside a place for backups, and the settings that name both. */

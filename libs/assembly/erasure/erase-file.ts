@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { decideStep, SqliteAuditLog } from '#audit-log';
+import { directly, decideStep, SqliteAuditLog } from '#audit-log';
 import { notFound } from '#kernel';
 import { rebuild } from '#projections';
 import { Database, migrate, readMigrations, sql, type Synchronous } from '#storage';
@@ -156,14 +156,7 @@ async function within<T>(
 ): Promise<T> {
   const db = Database.open({ path, synchronous });
   try {
-    const writer = assembleWriter(db);
-    const log = new SqliteAuditLog(db, catalog, {
-      settle: async (request) => {
-        const [settled] = writer.batch([request]);
-        if ('error' in settled!) throw settled.error;
-        return settled!.value;
-      },
-    });
+    const log = new SqliteAuditLog(db, catalog, directly(assembleWriter(db)));
     return await work(log, db);
   } finally {
     db.close();

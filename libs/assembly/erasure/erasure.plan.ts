@@ -1,3 +1,4 @@
+import { streamPart } from '#audit-log';
 import { createHmac } from 'node:crypto';
 import { below, streamName, streamParts } from '#kernel';
 import { defineRead, sql, type Reader, type Sql } from '#storage';
@@ -217,7 +218,7 @@ class Closure {
     this.add(sql`SELECT stream, position FROM audit WHERE task_id = ${id}`);
     // Tasks that cannot be told without it.
     this.add(
-      sql`SELECT 'task:' || replace(replace(task_id, '%', '%25'), ':', '%3A') AS stream, 0 AS position FROM
+      sql`SELECT 'task:' || ${streamPart('task_id')} AS stream, 0 AS position FROM
             (SELECT task_id FROM tasks WHERE parent_task_id = ${id}
              UNION SELECT task_id FROM task_dependencies WHERE depends_on = ${id})`,
     );
@@ -262,11 +263,10 @@ class Closure {
   /** Reads of memories that go, wherever they are. */
   private addReads(): void {
     const streams = JSON.stringify([...this.streams].filter((stream) => streamParts(stream)[0] === 'memory'));
-    const encoded = (text: string): Sql => ({ text: `replace(replace(${text}, '%', '%25'), ':', '%3A')`, params: [] });
     const found = this.db.all<{ position: number }>(
       sql`SELECT position FROM audit WHERE type = 'MemoriesRead' AND data IS NOT NULL AND EXISTS
             (SELECT 1 FROM json_each(data, '$.reads') r
-             WHERE 'memory:' || ${encoded('memory_namespace')} || ':' || ${encoded("r.value ->> 'key'")}
+             WHERE 'memory:' || ${streamPart('memory_namespace')} || ':' || ${streamPart("r.value ->> 'key'")}
                IN (SELECT value FROM json_each(${streams})))`,
     );
     for (const { position } of found) this.single.add(position);
